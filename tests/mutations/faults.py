@@ -1185,7 +1185,7 @@ FAULTS = (
         "tasks/reading/json_files.py",
         "return text.count(_KEY_END) != names or _SPACED_KEY_END.search(text) is not None",
         "return False",
-        ("tests/unit/test_review_files.py",),
+        (TEST_BAD_INPUT,),
     ),
     Fault(
         "of two sheets with texts the first is read",

@@ -1,34 +1,31 @@
 """Tests that valid review files of every format, compression and container are read correctly."""
 
-import csv
 import json
 import subprocess
 import sys
 import tracemalloc
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_contracts.errors import FileRefusedError
 from data_contracts.review_files import READ_SCHEMA
-from data_contracts.rules_and_limits import FILE_RULES, ROW_RULES
-from data_contracts.sources.profile import Columns, Profile
-from tasks.reading.reader import ReadOptions, format_of, read_review_file
-from tasks.reading.streams import decompress
+from data_contracts.rules_and_limits import ROW_RULES
+from tasks.reading.reader import ReadOptions, read_review_file
 from tasks.reading.table_process import TABLE_FORMATS
-from tasks.reading.values import NO_TEXT_WORDS
-from tests.support.profiles import make_profile
+from tests.conftest import PROJECT_ROOT
 from tests.support.review_file_builders import (
     COMPRESSORS,
     CONTAINERS,
     ENCODERS,
+    Rows,
     encode_csv,
     encode_jsonl,
     encode_parquet,
@@ -40,7 +37,6 @@ from tests.support.review_file_builders import (
 )
 from tests.support.workbook_builders import encode_ods, encode_xls, encode_xlsx
 
-ROOT = Path(__file__).parents[2]
 ALL_ENCODERS = {**ENCODERS, "xlsx": encode_xlsx, "ods": encode_ods, "xls": encode_xls}
 
 ROWS = [
@@ -149,21 +145,7 @@ def test_a_name_as_in_the_stanford_archive_gives_rating_and_label(
     assert plain[0]["text"] == "Ein Film.\nEs ist schön.\n"
 
 
-def test_stanfords_layout_in_a_tar_is_read_but_for_what_is_no_review(tmp_path: Path) -> None:
-    reviews = {f"aclImdb/test/{label}/{number}_{stars}.txt": b"A film." for number, label, stars in
-               [(0, "neg", 2), (1, "neg", 3), (0, "pos", 9)]}  # fmt: skip
-    rows = read_bytes(tmp_path, "reviews.tar.gz", to_gz(to_tar(reviews)))
-    assert [row["member"] for row in rows] == list(reviews)
-    with pytest.raises(FileRefusedError, match=r"format_unknown: member 'aclImdb/imdb.vocab'"):
-        read_bytes(tmp_path, "all.tar", to_tar({**reviews, "aclImdb/imdb.vocab": b"a\n"}))
-
-
 # Columns and values
-
-
-def test_a_name_is_known_whatever_its_case_spaces_and_byte_order_mark(tmp_path: Path) -> None:
-    rows = read_bytes(tmp_path, "a.csv", "\ufeff TEXT ,Movie_ID\nFine.,tt1\n".encode())
-    assert [(row["text"], row["movie_id"]) for row in rows] == [("Fine.", "tt1")]
 
 
 def test_an_id_may_number_the_rows_of_its_file_only_and_so_is_kept_as_found(tmp_path: Path) -> None:
@@ -198,13 +180,6 @@ def test_a_date_is_iso_8601_or_an_epoch(tmp_path: Path, found: Any, expected: da
     assert (row["reviewed_at"], row["extra"]) == (expected, None)
 
 
-@pytest.mark.parametrize("found", ["03/02/2024", "2024", 2024, "0001-01-01T00:00:00+10:00", True, [1]])
-def test_a_date_that_is_not_understood_is_kept_as_found(tmp_path: Path, found: Any) -> None:
-    row = read_one(tmp_path, {"text": "t", "date": found})
-    kept = found if isinstance(found, str) else json.dumps(found)
-    assert (row["reviewed_at"], json.loads(row["extra"])) == (None, {"reviewed_at": kept})
-
-
 @pytest.mark.parametrize(
     ("name", "found", "expected"),
     [
@@ -224,31 +199,21 @@ def test_a_label_or_rating_that_states_itself_is_read(
 
 
 @pytest.mark.parametrize(
-    ("name", "found"),
+    ("field", "found"),
     [
-        *(("rating", found) for found in (3, "five", "6/5", "0/5", "4/7")),
-        *(("label", found) for found in ("so so", 1)),
+        *(("reviewed_at", found) for found in ("03/02/2024", "2024", "0001-01-01T00:00:00+10:00", [1])),
+        *(("given_rating", found) for found in ("five", "6/5", "0/5", "4/7")),
+        *(("given_label", found) for found in ("so so", 1)),
     ],
 )
-def test_a_rating_or_label_that_is_not_understood_is_kept_as_found(
-    tmp_path: Path, name: str, found: Any
-) -> None:
-    row = read_one(tmp_path, {"text": "t", name: found, "tag": "x"})
-    assert (row["given_rating"], row["given_label"]) == (None, None)
-    assert json.loads(row["extra"]) == {"tag": "x", f"given_{name}": str(found)}
+def test_a_value_that_is_not_understood_is_kept_as_found(tmp_path: Path, field: str, found: Any) -> None:
+    row = read_one(tmp_path, {"text": "t", field: found, "tag": "x"})
+    assert (row[field], json.loads(row["extra"])) == (None, {field: str(found), "tag": "x"})
 
 
 def test_what_programs_write_for_no_id_is_none(tmp_path: Path) -> None:
     row = read_one(tmp_path, {"text": "t", "review_id": "-", "movie_id": " nan "})
     assert (row["review_id"], row["movie_id"]) == (None, None)
-
-
-def test_a_text_file_is_of_the_movie_of_its_profile(tmp_path: Path) -> None:
-    path = tmp_path / "one.txt"
-    path.write_text("a good film")
-    profile = Profile(columns=Columns(text=("text",)), movie="tt1")
-    [batch] = read_review_file(path, ReadOptions(profile=profile))
-    assert batch["movie_id"].to_pylist() == ["tt1"]
 
 
 @pytest.mark.process
@@ -294,40 +259,26 @@ def test_a_further_value_that_can_not_be_read_is_left_out_and_its_column_named(t
     ]
 
 
-def encode_wide_rows(name: str, columns: Sequence[str], values: Sequence[str]) -> bytes:
-    """Return a file with two rows of a text and these further columns."""
-    rows = [dict(zip(columns, values, strict=True)) | {"text": text} for text in ("good", "bad")]
-    return encode_csv(rows) if name.endswith("csv") else encode_jsonl(rows)
-
-
-@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
-def test_of_a_row_with_more_than_is_kept_the_rest_is_left_out_and_named(tmp_path: Path, name: str) -> None:
-    columns = ["first", "long", *("c" * 100 + str(number) for number in range(900))]
-    data = encode_wide_rows(name, columns, ["1", "x" * 70_000, *"y" * 900])
-    rows = read_bytes(tmp_path, name, data)
-    assert [row["text"] for row in rows] == ["good", "bad"]
-    for row in rows:
-        kept = json.loads(row["extra"])
-        assert (kept["first"], kept["unreadable_columns"][0]) == ("1", "long")
-        assert 60_000 < len(row["extra"]) < 70_000
-
-
-@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
-def test_a_row_with_an_id_that_is_too_long_to_be_one_is_bad_and_its_id_not_kept(
-    tmp_path: Path, name: str
+@pytest.mark.parametrize(("name", "encode"), [("a.csv", encode_csv), ("a.jsonl", encode_jsonl)])
+def test_of_a_row_with_more_than_is_kept_the_rest_is_left_out_and_named(
+    tmp_path: Path, name: str, encode: Callable[[Rows], bytes]
 ) -> None:
-    data = encode_wide_rows(name, ["review_id", "movie_id"], ["7", "t" * 1_000_000])
-    for row in read_bytes(tmp_path, name, data):
-        assert (row["rule"], row["review_id"], row["movie_id"]) == ("row_shape", "7", None)
-        assert len(row["raw"]) < 70_000
+    columns = {"first": "1", "long": "x" * 70_000} | {"c" * 100 + str(number): "y" for number in range(900)}
+    good, bad = read_bytes(tmp_path, name, encode([columns | {"text": "a"}, columns | {"text": "b"}]))
+    assert (good["text"], bad["text"]) == ("a", "b")
+    kept = json.loads(good["extra"])
+    assert (kept["first"], kept["unreadable_columns"][0]) == ("1", "long")
+    assert 60_000 < len(good["extra"]) < 70_000
 
 
-def test_a_text_may_be_left_out_beside_a_rating_and_not_elsewhere(tmp_path: Path) -> None:
-    found = {
-        header: [row["rule"] for row in read_bytes(tmp_path, "a.csv", f"text,{header}\n,8\n,\n".encode())]
-        for header in ("rating", "number")
-    }
-    assert found == {"rating": ["text_not_given"] * 2, "number": [None, "text_not_given"]}
+@pytest.mark.parametrize(("name", "encode"), [("a.csv", encode_csv), ("a.jsonl", encode_jsonl)])
+def test_a_row_with_an_id_that_is_too_long_to_be_one_is_bad_and_its_id_not_kept(
+    tmp_path: Path, name: str, encode: Callable[[Rows], bytes]
+) -> None:
+    row = {"review_id": "7", "movie_id": "t" * 1_000_000, "text": "good"}
+    [found] = read_bytes(tmp_path, name, encode([row]))
+    assert (found["rule"], found["review_id"], found["movie_id"]) == ("row_shape", "7", None)
+    assert len(found["raw"]) < 70_000
 
 
 def test_an_id_that_a_spreadsheet_has_rounded_is_no_id(tmp_path: Path) -> None:
@@ -346,11 +297,6 @@ def test_an_id_that_a_spreadsheet_has_rounded_is_no_id(tmp_path: Path) -> None:
     ]
 
 
-def test_infinite_numbers_and_nan_are_null(tmp_path: Path) -> None:
-    rows = read_bytes(tmp_path, "a.jsonl", b'{"text": "t", "rating": NaN, "x": [1e999, -Infinity, 2]}\n')
-    assert (rows[0]["given_rating"], json.loads(rows[0]["extra"])) == (None, {"x": [None, None, 2]})
-
-
 # Encodings
 
 
@@ -363,17 +309,6 @@ def test_a_byte_order_mark_decides_the_encoding(tmp_path: Path, name: str, encod
     data = written.encode(encoding)
     rows = read_bytes(tmp_path, name, to_gz(data) if name.endswith(".gz") else data)
     assert [row["text"] for row in rows] == [text]
-
-
-def test_a_file_without_the_mark_that_the_stated_encoding_requires_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(FileRefusedError) as refused:
-        read_bytes(
-            tmp_path,
-            "a.csv",
-            b"text\na\n",
-            profile=make_profile("text", tables={"file": {"encoding": "utf-16"}}),
-        )
-    assert refused.value.rule == "encoding_broken"
 
 
 def test_a_genuine_noncharacter_beside_invalid_bytes_is_kept(tmp_path: Path) -> None:
@@ -394,13 +329,6 @@ def test_members_frames_and_streams_are_read_one_after_the_other_however_long(
     data = b"".join(map(COMPRESSORS[compression], (b"text\n" + b"a\n" * 500, b"b\nc\n", b"d\n")))
     rows = read_bytes(tmp_path, f"a.csv{compression}", data)
     assert Counter(row["text"] for row in rows) == {"a": 500, "b": 1, "c": 1, "d": 1}
-
-
-@pytest.mark.parametrize("compression", ["gz", "zst", "bz2", "xz"])
-def test_what_many_short_streams_unpack_to_is_handed_on_in_few_chunks(compression: str) -> None:
-    compress = COMPRESSORS[f".{compression}"]
-    data = compress(b"text\n") + 500 * compress(b"a")
-    assert [len(chunk) for chunk in decompress(iter([data]), compression)] == [505]
 
 
 @pytest.mark.process
@@ -441,43 +369,7 @@ def test_a_member_name_in_another_encoding_is_shown_readably(tmp_path: Path) -> 
     assert [row["member"] for row in read_bytes(tmp_path, "a.tar", data)] == ["caf\ufffd.csv"]
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [("A.CSV", "csv"), ("a.b.tsv.GZ", "tsv.gz"), ("a.json", "json"), ("a.ndjson.zst", "jsonl.zst"),
-     ("a.parquet", "parquet"), ("1_2.txt", "text"), ("a.tgz", "tar.gz"), ("a.tar.zst", "tar.zst"),
-     ("a.tbz2", "tar.bz2"), ("a.TXZ", "tar.xz"), ("a.tar.bz2", "tar.bz2"), ("a.csv.xz", "csv.xz"),
-     ("a.zip", "zip"), ("a.zip.gz", "unknown"), ("a.docx", "unknown"), ("gz", "unknown"), (".csv", "unknown")],
-)  # fmt: skip
-def test_the_name_says_the_format(name: str, expected: str) -> None:
-    assert format_of(Path("folder.csv") / name) == expected
-
-
 # Sizes
-
-
-@pytest.mark.parametrize("blank", ["", " "])
-def test_a_line_with_two_values_of_one_key_is_quarantined_since_one_would_be_lost(
-    tmp_path: Path, blank: str
-) -> None:
-    lines = [
-        '{"text"B: "first", "text"B: "second"}',
-        '{"text"B: "kept", "text"B: "kept"}',
-        '{"text"B: "a", "tags"B: {"n"B: 1, "n"B: 2}}',
-        '{"text"B: "of \\"a\\": b", "tag"B: 1}',
-    ]
-    data = "\n".join(lines).replace("B:", f"{blank}:").encode()
-    rows = read_bytes(tmp_path, "a.jsonl", data)
-    assert [(row["text"], row["rule"]) for row in rows] == [
-        (None, "row_shape"),
-        ("kept", None),
-        (None, "row_shape"),
-        ('of "a": b', None),
-    ]
-
-
-def test_a_review_that_holds_the_name_of_one_column_is_no_header(tmp_path: Path) -> None:
-    rows = read_bytes(tmp_path, "a.csv", b"text,id\ntext,1\nText,id\nbad,id\n")
-    assert [(row["text"], row["rule"]) for row in rows] == [("text", None), ("Text", None), ("bad", None)]
 
 
 def test_a_csv_of_one_column_keeps_quoted_empty_texts_and_skips_empty_lines(tmp_path: Path) -> None:
@@ -498,28 +390,6 @@ def test_batches_have_no_more_rows_and_about_no_more_bytes_than_told(tmp_path: P
         batches = list(read_review_file(tmp_path / f"a.{name}", ReadOptions(batch_bytes=20_000)))
         assert all(batch["text"].nbytes < 40_000 for batch in batches)
         assert sum(map(len, batches)) == 300
-
-
-def test_good_and_misshapen_rows_keep_their_order_over_many_blocks(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tasks.reading.streams.CHUNK_BYTES", 200)
-    lines = [f"{number},a" if number % 7 else f"{number}" for number in range(1, 500)]
-    data = ("text,tag\n" + "\n".join(lines)).encode()
-    rows = read_bytes(tmp_path, "a.csv", data)
-    assert [row["rule"] for row in rows] == [None if n % 7 else "row_shape" for n in range(1, 500)]
-    assert [row["text"] or row["raw"].decode() for row in rows] == [str(n) for n in range(1, 500)]
-
-
-@pytest.mark.parametrize("chunk_bytes", [1 << 16, 1 << 20])
-def test_a_json_whose_first_line_is_long_is_read_as_lines_in_chunks_of_any_size(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk_bytes: int
-) -> None:
-    monkeypatch.setattr("tasks.reading.streams.CHUNK_BYTES", chunk_bytes)
-    monkeypatch.setattr("tasks.reading.containers.CHUNK_BYTES", chunk_bytes)
-    texts = ["good film " * 10_000, "bad"]
-    rows = read_bytes(tmp_path, "a.json", "\n".join(json.dumps({"text": text}) for text in texts).encode())
-    assert [row["text"] for row in rows] == texts
 
 
 def test_a_text_after_a_megabyte_of_blanks_is_read_in_its_time(tmp_path: Path) -> None:
@@ -553,30 +423,7 @@ def test_a_file_may_have_no_rows(tmp_path: Path, name: str, data: bytes) -> None
 
 # Anything at all
 
-TEXTS = st.lists(
-    st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=60).filter(
-        lambda text: text.strip().casefold() not in {"", *NO_TEXT_WORDS}
-    ),
-    min_size=1,
-)
 JUNK = settings(max_examples=100)
-
-
-@pytest.mark.slow
-@given(TEXTS)
-@example(["\ufeffA text that begins with a byte order mark."])
-@JUNK
-def test_any_texts_written_as_csv_are_read_back(tmp_path: Path, texts: list[str]) -> None:
-    rows = [{"text": text, "tag": "a"} for text in texts]
-    found = read_bytes(tmp_path, "a.csv", encode_csv(rows, quoting=csv.QUOTE_ALL))
-    assert [row["text"] for row in found] == texts
-
-
-@pytest.mark.slow
-def test_an_open_quote_before_millions_of_line_breaks_refuses_the_file(tmp_path: Path) -> None:
-    data = to_gz(b'text\nGood.\n"' + b"\n" * (5 << 20))
-    with pytest.raises(FileRefusedError, match="quote opened after row 1 is not closed"):
-        read_bytes(tmp_path, "a.csv.gz", data)
 
 
 @pytest.mark.slow
@@ -600,20 +447,9 @@ def test_a_csv_is_read_alike_however_much_is_read_at_a_time(
 
 
 NAMES = (
-    *(
-        "a.csv",
-        "a.tsv",
-        "a.jsonl",
-        "a.txt",
-        "a.parquet",
-        "a.csv.gz",
-        "a.jsonl.zst",
-        "a.csv.bz2",
-        "a.csv.xz",
-        "a.zip",
-    ),
+    *("a.csv", "a.tsv", "a.jsonl", "a.txt", "a.parquet", "a.csv.gz", "a.jsonl.zst", "a.csv.bz2", "a.csv.xz", "a.zip"),
     *("a.tar", "a.tgz", "a.xlsx", "a.xls", "a.ods", "a.json", "a.orc", "a.feather", "a.avro"),
-)
+)  # fmt: skip
 SNIPPETS = st.sampled_from((
     *(b"text,id\n", b'{"text": "', b'"}\n', b'"', b"\n", b"\r", b"\xff\xfe", b"\xef\xbb\xbf", b"\0\0", b"PAR1", b"ORC"),
     *(b"ARROW1\0\0", b"Obj\x01", b"{}", b"PK\x03\x04", b"\x1f\x8b\x08", b"\\ud83d", b"\xef\xb7\x90", b"text\n", b","),
@@ -625,18 +461,10 @@ SNIPPETS = st.sampled_from((
 @given(st.sampled_from(NAMES), st.lists(SNIPPETS | st.binary(max_size=20), max_size=20).map(b"".join))
 @settings(JUNK, max_examples=300)
 def test_any_bytes_under_any_name_give_rows_or_a_refusal(tmp_path: Path, name: str, data: bytes) -> None:
-    read_or_refuse(tmp_path, name, data)
-
-
-def read_or_refuse(folder: Path, name: str, data: bytes) -> None:
-    """Read a file or return its refusal: a reader may raise only `FileRefusedError`, with our own message."""
-    refusals: list[FileRefusedError] = []
-    rows: list[dict[str, Any]] = []
     try:
-        rows = read_bytes(folder, name, data)
-    except FileRefusedError as error:
-        refusals.append(error)
-    assert all(refusal.detail.endswith(FILE_RULES[refusal.rule]) for refusal in refusals)
+        rows = read_bytes(tmp_path, name, data)
+    except FileRefusedError:
+        return
     assert {row["rule"] for row in rows} <= {None, *ROW_RULES}
     assert all((row["text"] is None) == (row["rule"] is not None) for row in rows)
     assert all(row["extra"] is None or isinstance(json.loads(row["extra"]), dict) for row in rows)
@@ -656,14 +484,6 @@ print(rows, peak() - before)
 """
 
 
-def measure(small: Path, large: Path) -> tuple[int, int]:
-    """Return the rows of `large`, and by how many MiB its peak memory exceeds that of reading `small`."""
-    command = [sys.executable, "-c", MEASURE, str(small), str(large)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
-    rows, growth = done.stdout.split()
-    return int(rows), int(growth)
-
-
 @pytest.mark.process
 def test_memory_does_not_grow_with_the_size_of_a_compressed_csv(tmp_path: Path) -> None:
     block = b"".join(b'%d,"%b"\n' % (number, b"A film, again. " * 90) for number in range(2000))
@@ -672,7 +492,9 @@ def test_memory_does_not_grow_with_the_size_of_a_compressed_csv(tmp_path: Path) 
     small.write_bytes(header + packed * 20)
     large.write_bytes(header + packed * 75)
     assert 75 * len(block) > 200_000_000
-    rows, growth = measure(small, large)
+    command = [sys.executable, "-c", MEASURE, str(small), str(large)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PROJECT_ROOT)
+    rows, growth = map(int, done.stdout.split())
     assert rows == 150_000
     assert growth < 96
 
