@@ -1,11 +1,7 @@
 """Tests of the published copy: replaced atomically, readable at any time, and read-only."""
 
-import csv
 import io
-import json
 import os
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -21,7 +17,6 @@ from tasks.warehouse.database.migrating import name_log
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.latest_scores import rebuild
 from tasks.warehouse.publishing import needs_publishing, publish
-from tests.conftest import PROJECT_ROOT
 from tests.support.once import copy_once
 from tests.support.warehouse_parts import PartFile, write_part
 from tests.unit.view_tables import add_source_row
@@ -45,22 +40,19 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def make_copy(warehouse: Path, folder: Path) -> Path:
     """Publish two reviews of one file, scored by a promoted model."""
-    rows = [{"review_id": "r1", "text": HOSTILE}, {"review_id": "r2", "extra": '{"stars": 5}'}]
+    rows = [{"review_id": "r1", "text": HOSTILE}, {"review_id": "r2"}]
     commit_parts(warehouse, write_part(folder / "part", [PartFile("f.csv", rows)]))
-    with open_warehouse(warehouse, write=True) as connection:
+    promote_and_publish(Home(warehouse.parent))
+    return Home(warehouse.parent).published
+
+
+def promote_and_publish(home: Home) -> None:
+    with open_warehouse(home.warehouse, write=True) as connection:
         connection.execute(
             "INSERT INTO promotions VALUES (1, 'promote', 'model-a', 'first', NULL, now(), NULL, NULL)"
         )
         rebuild(connection)
-    home = Home(warehouse.parent)
     publish(home)
-    return home.published
-
-
-def insert(warehouse: Path, number: int = 1) -> None:
-    """Insert a review, which takes less time than the commit of a file."""
-    with open_warehouse(warehouse, write=True) as connection:
-        add_source_row(connection, "g.csv", number)
 
 
 def publish_without_review(folder: Path) -> None:
@@ -68,15 +60,11 @@ def publish_without_review(folder: Path) -> None:
     home = Home(folder / "home")
     files = [PartFile("f.csv", bad_rows=[1]), PartFile("g.csv", status="refused")]
     commit_parts(home.warehouse, write_part(folder / "part", files))
-    with open_warehouse(home.warehouse, write=True) as connection:
-        connection.execute(
-            "INSERT INTO promotions VALUES (1, 'promote', 'model-a', 'the first', NULL, now(), NULL, NULL)"
-        )
-    publish(home)
+    promote_and_publish(home)
 
 
-def ask(path: Path, sql: str, form: str = "csv") -> str:
-    return "".join(query_published(path, sql, form))
+def ask(path: Path, sql: str) -> str:
+    return "".join(query_published(path, sql, "csv"))
 
 
 def count_sources(path: Path) -> str:
@@ -84,22 +72,9 @@ def count_sources(path: Path) -> str:
 
 
 @pytest.mark.slow
-def test_what_was_committed_can_be_asked_in_every_form(shared: Path) -> None:
-    query = "SELECT review_id, score, scored_at FROM latest_scores ORDER BY 1"
-    rows = list(csv.reader(io.StringIO(ask(shared, query, "csv"))))
-    assert rows[1] == ["r1", "0.75", "2026-03-01T12:00:00+00:00"]
-    assert json.loads(ask(shared, query, "json"))[1]["review_id"] == "r2"
-    assert "│ r1        │  0.75 │ 2026-03-01 12:00:00+00:00 │" in ask(shared, query, "table")
-
-
-def test_the_extra_columns_of_a_row_are_values_in_json(shared: Path) -> None:
-    found = json.loads(ask(shared, "SELECT extra FROM source_reviews ORDER BY row_number", "json"))
-    assert found == [{"extra": None}, {"extra": {"stars": 5}}]
-
-
-@pytest.mark.slow
 def test_the_copy_changes_only_by_publishing(warehouse: Path, published: Path) -> None:
-    insert(warehouse)
+    with open_warehouse(warehouse, write=True) as connection:
+        add_source_row(connection, "g.csv", 1)
     assert count_sources(published) == "2"
     publish(Home(warehouse.parent))
     assert count_sources(published) == "3"
@@ -111,36 +86,6 @@ def test_a_copy_has_what_a_killed_command_left_in_the_log(warehouse: Path, publi
         connection.execute("DELETE FROM source_reviews WHERE review_id = 'r1'")
     publish(Home(warehouse.parent))
     assert count_sources(published) == "1"
-
-
-@pytest.mark.slow
-@pytest.mark.process
-def test_a_reader_keeps_its_copy_while_new_ones_are_published_and_its_file_has_a_name_no_more(
-    warehouse: Path, published: Path
-) -> None:
-    code = """
-import sys
-import duckdb
-connection = duckdb.connect(sys.argv[1], read_only=True)
-print(connection.execute("SELECT count(*) FROM source_reviews").fetchall()[0][0], flush=True)
-sys.stdin.readline()
-print(connection.execute("SELECT count(*), min(text) FROM source_reviews").fetchall()[0][0], flush=True)
-"""
-    command = [sys.executable, "-c", code, str(published)]
-    reader = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert reader.stdout is not None
-    assert reader.stdout.readline() == "2\n"
-    held = published.stat().st_ino
-    for number in range(4):
-        insert(warehouse, number)
-        publish(Home(warehouse.parent))
-        assert count_sources(published) == f"{3 + number}"
-    # The system frees the file when the reader closes it: until then the disk has one copy more.
-    files = list(published.parent.iterdir())
-    assert len(files) == 2
-    assert held not in {file.stat().st_ino for file in files}
-    answer, _ = reader.communicate("\n")
-    assert answer == "2\n"
 
 
 def test_an_open_reader_does_not_lock_the_writer_out(
@@ -168,7 +113,7 @@ def test_every_copy_is_whole_while_others_commit_and_publish(
     seen = []
     while worker.is_alive():
         query = "SELECT (SELECT count(*) FROM source_reviews), (SELECT sum(rows_read) FROM scored_files)"
-        seen.append(json.loads(ask(published, query, "json"))[0].values())
+        seen.append(ask(published, query).splitlines()[1].split(","))
     worker.join()
     assert seen
     assert all(texts == rows for texts, rows in seen)
@@ -235,22 +180,6 @@ def test_a_database_that_has_shrunk_is_published_once(warehouse: Path, published
     assert not needs_publishing(Home(warehouse.parent))
 
 
-@pytest.mark.parametrize("content", [None, b"no database" * 1000])
-def test_a_missing_or_damaged_copy_needs_publishing(warehouse: Path, content: bytes | None) -> None:
-    home = Home(warehouse.parent)
-    if content is not None:
-        home.published.parent.mkdir(parents=True)
-        home.published.write_bytes(content)
-    assert needs_publishing(Home(warehouse.parent))
-
-
-def test_what_lies_around_of_an_older_copy_does_no_harm(warehouse: Path, published: Path) -> None:
-    published.with_name(".reviews.duckdb.999999999.tmp").write_bytes(b"half a copy")
-    published.with_name("reviews.duckdb.wal").write_bytes(b"written into the old copy by someone")
-    publish(Home(warehouse.parent))
-    assert count_sources(published) == "2"
-
-
 def test_the_log_of_an_older_copy_is_not_taken_for_that_of_the_new_one(
     warehouse: Path, published: Path
 ) -> None:
@@ -262,23 +191,11 @@ def test_the_log_of_an_older_copy_is_not_taken_for_that_of_the_new_one(
     assert count_sources(published) == "2"
 
 
-def test_publishing_into_a_place_that_can_not_be_written_is_named(tmp_path: Path) -> None:
-    (tmp_path / "published").write_text("a file stands here")
-    with pytest.raises(WarehouseError, match=r"published/reviews\.duckdb: can't be published"):
-        publish(Home(tmp_path))
-
-
 def test_before_the_first_publishing_the_message_says_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "published" / "reviews.duckdb"
     with pytest.raises(WarehouseError, match=r"published/reviews\.duckdb: there is no.*`reviews score`"):
         ask(path, "SELECT 1")
     assert not path.parent.exists()
-
-
-def test_a_damaged_copy_is_refused_with_a_message(published: Path) -> None:
-    published.write_bytes(b"no database" * 1000)
-    with pytest.raises(WarehouseError, match="not a valid DuckDB database file"):
-        ask(published, "SELECT 1")
 
 
 def test_a_query_that_meets_a_lost_block_says_that_the_copy_is_damaged_and_what_to_do(
@@ -292,19 +209,14 @@ def test_a_query_that_meets_a_lost_block_says_that_the_copy_is_damaged_and_what_
         ask(published, "SELECT max(words) FROM large")
 
 
-@pytest.mark.parametrize("damage", ["garbage", "empty", "cut in half", "cut at its end", "a folder"])
+@pytest.mark.parametrize("damage", ["garbage", "empty", "cut at its end", "a folder", "gone"])
 def test_the_next_publishing_heals_a_broken_copy(warehouse: Path, published: Path, damage: str) -> None:
     whole = published.read_bytes()
-    left = {
-        "garbage": b"x" * len(whole),
-        "empty": b"",
-        "cut in half": whole[: len(whole) // 2],
-        "cut at its end": whole[:-4096],
-    }
+    left = {"garbage": b"x" * len(whole), "empty": b"", "cut at its end": whole[:-4096]}
     published.unlink()
     if damage in left:
         published.write_bytes(left[damage])
-    else:
+    elif damage == "a folder":
         published.mkdir()
     assert needs_publishing(Home(warehouse.parent))
     publish(Home(warehouse.parent))
@@ -327,15 +239,10 @@ def test_a_folder_with_files_in_the_place_of_the_copy_is_left_alone(warehouse: P
     assert (published / "more").is_dir()
 
 
-@pytest.mark.parametrize("sql", ["", "  \n", "-- only a comment", ";"])
+@pytest.mark.parametrize("sql", ["", "-- only a comment"])
 def test_an_empty_query_is_wrong_usage(shared: Path, sql: str) -> None:
     with pytest.raises(UsageError, match="query is empty"):
         ask(shared, sql)
-
-
-def test_an_unknown_format_is_wrong_usage(shared: Path) -> None:
-    with pytest.raises(UsageError, match="--format is one of table, csv, json"):
-        ask(shared, "SELECT 1", "xml")
 
 
 @pytest.mark.parametrize(
@@ -343,14 +250,7 @@ def test_an_unknown_format_is_wrong_usage(shared: Path) -> None:
     [
         ("SELEC 1", 'Parser Error: syntax error at or near "SELEC"'),
         ("SELECT nope FROM models", '"nope" not found in FROM clause.\nCandidate bindings'),
-        ("SELECT checksum FROM models", 'Referenced column "checksum" not found'),
-        ("FROM modells", 'modells does not exist.\nDid you mean "models"'),
-        (
-            "FROM Rejected_files",
-            "does not exist.\nThe named query rejected-files answers that: reviews sql rejected-f",
-        ),
-        ('FROM "rejected-files"', "The named query rejected-files answers that"),
-        ("SELECT 'x'::INTEGER", "Conversion Error"),
+        ("FROM Rejected_files", "The named query rejected-files answers that: reviews sql rejected-f"),
         (f"SELECT '{HOSTILE}'::INTEGER", r"\\x1b\[31mred"),
         ("SELECT if(i = 5000, error('late'), i) FROM range(10000) AS t(i)", "late"),
     ],
@@ -359,25 +259,6 @@ def test_a_query_that_fails_says_why_in_our_words(shared: Path, sql: str, messag
     with pytest.raises(WarehouseError, match=f"(?s)The query failed: .*{message}") as caught:
         ask(shared, sql)
     assert "\x1b" not in str(caught.value)
-    assert "LINE 1" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("sql", "is_advised"),
-    [
-        ("SELEC 1", True),
-        ("SELECT nope FROM models", True),
-        ("FROM nowhere_at_all", True),
-        ("SELECT 'x'::INTEGER", False),
-        ("SELECT regexp_matches('x', '(')", False),
-    ],
-)
-def test_only_a_query_that_is_not_understood_is_sent_to_the_tables(
-    shared: Path, sql: str, is_advised: bool
-) -> None:
-    with pytest.raises(WarehouseError, match="The query failed") as caught:
-        ask(shared, sql)
-    assert ("show tables" in str(caught.value)) == is_advised
 
 
 @pytest.mark.parametrize(
@@ -385,10 +266,7 @@ def test_only_a_query_that_is_not_understood_is_sent_to_the_tables(
     [
         "DELETE FROM models",
         "INSERT INTO inbox_files VALUES ('a', 1, 2, 'x', now(), now(), NULL)",
-        "UPDATE models SET seed = 1",
         "DROP VIEW latest_scores",
-        "CREATE TABLE mine (a INTEGER)",
-        "ALTER TABLE models ADD COLUMN mine INTEGER",
         "BEGIN; DELETE FROM models; COMMIT",
     ],
 )
@@ -419,9 +297,8 @@ def test_a_statement_that_writes_is_told_that_the_copy_is_read_only(shared: Path
 def test_files_and_extensions_are_out_of_reach(shared: Path, tmp_path: Path, sql: str) -> None:
     file = tmp_path / "secret"
     file.write_text("secret")
-    with pytest.raises(WarehouseError, match="reaches the published tables alone") as caught:
+    with pytest.raises(WarehouseError, match="reaches the published tables alone"):
         ask(shared, sql.format(file=file, copy=shared))
-    assert "LINE" not in str(caught.value)
 
 
 @pytest.mark.slow
@@ -461,21 +338,6 @@ def test_the_last_of_several_statements_is_answered(shared: Path) -> None:
     assert ask(shared, "CREATE TEMP TABLE t AS SELECT 7 AS a; SELECT a FROM t") == "a\n7\n"
 
 
-@pytest.mark.process
-def test_a_copy_that_someone_opened_for_writing_is_named(
-    published: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tasks.warehouse.published.READER_WAIT_SECONDS", 0.1)
-    code = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
-    command = [sys.executable, "-c", code, str(published)]
-    holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert holder.stdout is not None
-    holder.stdout.readline()
-    with pytest.raises(WarehouseError, match=f"PID {holder.pid}.*open it read-only"):
-        ask(published, "SELECT 1")
-    holder.communicate("")
-
-
 class Terminal(io.StringIO):
     """A stream that claims to be a terminal."""
 
@@ -492,12 +354,6 @@ def test_no_code_that_steers_it_reaches_a_terminal(shared: Path, form: str) -> N
     assert "red" in out.getvalue()
 
 
-def test_a_csv_file_holds_the_text_as_it_is(shared: Path) -> None:
-    out = io.StringIO(newline="")
-    write_answer(shared, "SELECT text FROM source_reviews ORDER BY row_number LIMIT 1", "csv", out)
-    assert list(csv.reader(io.StringIO(out.getvalue(), newline=""))) == [["text"], [HOSTILE]]
-
-
 def test_a_large_answer_is_given_in_pieces(shared: Path) -> None:
     query = "SELECT i, repeat('x', 1000) FROM range(10000000) AS t(i)"
     started = time.monotonic()
@@ -506,54 +362,11 @@ def test_a_large_answer_is_given_in_pieces(shared: Path) -> None:
     assert time.monotonic() - started < 5
 
 
-@pytest.mark.process
-def test_asking_loads_no_heavy_library(shared: Path) -> None:
-    code = """
-import sys
-from pathlib import Path
-from tasks.queries.run_query import write_answer
-write_answer(Path(sys.argv[1]), "FROM movie_ratings", sys.argv[2], sys.stdout)
-heavy = {"pandas", "pyarrow", "numpy", "prefect", "tensorflow", "great_expectations"}
-assert not heavy & set(sys.modules), heavy & set(sys.modules)
-"""
-    for form in ("table", "csv", "json"):
-        command = [sys.executable, "-c", code, str(shared), form]
-        result = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
-        assert (result.returncode, result.stderr) == (0, "")
+def test_no_progress_bar_of_a_slow_query_gets_into_its_answer(shared: Path) -> None:
+    assert ask(shared, "SELECT current_setting('enable_progress_bar') AS drawn") == "drawn\nfalse\n"
 
 
-def test_the_copy_can_be_opened_by_anyone_with_duckdb(shared: Path) -> None:
-    with duckdb.connect(str(shared), read_only=True) as connection:
-        assert connection.execute("SELECT count(*) FROM latest_scores").fetchall() == [(2,)]
-
-
-@pytest.mark.process
-def test_a_query_that_takes_its_time_puts_nothing_but_its_rows_into_the_answer(tmp_path: Path) -> None:
-    database, slow = (
-        tmp_path / "reviews.duckdb",
-        "SELECT count(*) AS n FROM range(100000000) t(i) WHERE i % 7 = 3",
-    )
-    with open_warehouse(database, write=False):
-        pass
-    # DuckDB would begin its progress bar after two seconds of work; here after a tenth, which no setting takes.
-    script = """
-import sys, duckdb
-from pathlib import Path
-from tasks.queries.run_query import write_answer
-connect = duckdb.connect
-def connect_impatiently(*arguments, **named):
-    connection = connect(*arguments, **named)
-    connection.execute("SET progress_bar_time = 100")
-    return connection
-duckdb.connect = connect_impatiently
-write_answer(Path(sys.argv[1]), sys.argv[2], "csv", sys.stdout)
-"""
-    command = [sys.executable, "-c", script, str(database), slow]
-    answer = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=True).stdout
-    assert answer.split() == ["n", "14285714"]
-
-
-def test_several_questions_get_rows_as_values_from_one_state(
+def test_several_questions_are_answered_from_one_state(
     warehouse: Path, published: Path, tmp_path: Path
 ) -> None:
     with ask_published(published) as ask_it:

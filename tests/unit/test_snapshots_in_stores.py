@@ -1,13 +1,12 @@
 """Tests of snapshots in the store of a home, a folder at a file:// URI: what is new goes there, readers get it."""
 
 import os
-import re
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 import reviews
 from data_contracts.errors import ReviewsError, SourceError, StoreError, StoreUnreachableError, WarehouseError
@@ -30,7 +29,6 @@ from tasks.snapshots.making import Made, Options
 from tasks.snapshots.manifests import list_numbers, read_snapshot
 from tasks.snapshots.places import CHUNKS, FolderPlace, Place, open_place
 from tasks.snapshots.reading import FetchedCopy, fetch_copy, is_reader
-from tasks.store.connecting import describe_error
 from tests.support.exported_homes import add, change, make_home
 from tests.support.once import copy_once
 from tests.support.small_home import ask
@@ -38,13 +36,6 @@ from tests.support.small_home import ask
 SECRET = "id-of-a-row-to-forget"
 """DuckDB keeps it as it is; texts are compressed."""
 LARGE = "CREATE TABLE large AS SELECT hash(range)::VARCHAR AS text FROM range(700_000)"
-MODEL = """
-INSERT INTO models BY NAME SELECT
-    'model-a' AS model_id, 'lstm' AS variant, 0 AS seed, 'other' AS dataset, '' AS data_fingerprint,
-    '' AS code_fingerprint, '' AS bundle_fingerprint, 0.9 AS validation_accuracy, 0.9 AS test_accuracy,
-    now() AS trained_at;
-INSERT INTO promotions VALUES (1, 'promote', 'model-a', '', NULL, now(), NULL, NULL);
-"""
 _NUMBERS = count(100)
 
 
@@ -113,11 +104,6 @@ def is_in_store(folder: Path, text: str) -> bool:
     return any(text.encode() in path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
 
-def run_sql(reader: Home, folder: Path, *arguments: str) -> Result:
-    environment = {"REVIEWS_HOME": str(reader.folder), "REVIEWS_STORE": f"file://{folder}"}
-    return CliRunner().invoke(main, ["sql", *arguments], env=environment)
-
-
 @pytest.mark.slow
 def test_a_reader_has_the_bytes_of_the_published_copy_after_every_upload(
     home: Home, reader: Home, folder: Path
@@ -150,18 +136,6 @@ def test_only_new_chunks_are_uploaded_and_fetched(
     fetch(reader, folder)
     assert fetched == {path.name for path in list_chunks(folder) - before}
     assert count_rows(reader) == count_rows(large_home) == 3
-
-
-def test_if_nothing_is_new_the_manifest_is_read_and_chunks_are_listed_and_no_more(
-    home: Home, reader: Home, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    upload(home, folder)
-    fetch(reader, folder)
-    for name in ("write", "write_chunk", "create", "delete"):
-        monkeypatch.delattr(FolderPlace, name)
-    monkeypatch.delattr(reading, "replace_copy")
-    assert upload(home, folder).written == 0
-    fetch(reader, folder)
 
 
 @pytest.mark.slow
@@ -231,11 +205,7 @@ def test_a_forgotten_row_is_in_no_object_at_once_and_readers_lose_it_with_their_
     upload(home, folder)
     fetch(reader, folder)
     assert is_in_store(folder, SECRET)
-    said: list[str] = []
-    forget_everywhere(home, ForgetRequest(SECRET, "review", "ann"), said.append, f"file://{folder}")
-    assert any(
-        f"the snapshots in the store gave way to one without it: file://{folder}" in line for line in said
-    )
+    forget_everywhere(home, ForgetRequest(SECRET, "review", "ann"), print, f"file://{folder}")
     assert len(list_snapshots(folder)) == 1
     assert {path.name for path in list_chunks(folder)} == list_named(folder)
     assert not is_in_store(folder, SECRET)
@@ -311,10 +281,7 @@ def test_another_home_is_refused_and_its_runs_stop_until_it_takes_over(
     upload(home, folder)
     with pytest.raises(SourceError, match="another home writes there"):
         require_not_taken_over(other, store)
-
-
-def test_a_store_that_is_away_stops_no_run(home: Home, folder: Path) -> None:
-    require_not_taken_over(home, f"file://{folder}/not/mounted")
+    require_not_taken_over(other, f"{store}/not/mounted")
 
 
 @pytest.mark.slow
@@ -333,19 +300,6 @@ def test_where_a_machine_is_lost_another_home_goes_on_from_its_store(
         require_not_taken_over(home, f"file://{folder}")
 
 
-def test_a_manifest_that_is_damaged_is_named_and_the_next_run_makes_another(
-    home: Home, reader: Home, folder: Path
-) -> None:
-    made = upload(home, folder)
-    Path(made.name.removeprefix("file://")).write_text("{}")
-    with pytest.raises(StoreError, match=r"000001.json: is damaged: .*Next: find out who can write there"):
-        fetch(reader, folder)
-    assert "is damaged" in find_faults(home, f"file://{folder}")[0]
-    upload(home, folder)
-    fetch(reader, folder)
-    assert find_faults(home, f"file://{folder}") == []
-
-
 @pytest.mark.slow
 def test_a_damaged_chunk_is_named_and_the_copy_before_stays(home: Home, reader: Home, folder: Path) -> None:
     upload(home, folder)
@@ -354,18 +308,13 @@ def test_a_damaged_chunk_is_named_and_the_copy_before_stays(home: Home, reader: 
     add_one(home)
     upload(home, folder)
     damaged = max(list_chunks(folder) - before)
-    content = damaged.read_bytes()
-    damaged.write_bytes(content[:-1])
-    trouble = str(fetch(reader, folder).trouble)
-    assert f"{damaged.name}: is not what its name says" in trouble
-    assert "Next: delete that object" in trouble
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    assert f"{damaged.name}: is not what its name says" in str(fetch(reader, folder).trouble)
     assert count_rows(reader) == 2
     with pytest.raises(StoreError, match=f"{damaged.name}: is not what its name says"):
         fetch(Home(reader.folder / "new"), folder)
     [fault] = find_faults(home, f"file://{folder}")
     assert f"{CHUNKS}/{damaged.name} is missing or cut off" in fault
-    damaged.unlink()
-    assert "is missing, so the snapshot is damaged" in str(fetch(reader, folder).trouble)
     upload(home, folder)
     assert fetch(reader, folder).trouble is None
     assert count_rows(reader) == 3
@@ -414,43 +363,6 @@ def test_a_reader_makes_no_database_of_its_own_over_the_copy_that_it_reads(
     assert count_rows(reader) == 2
 
 
-def test_a_chunk_that_is_gone_or_cut_off_is_uploaded_again_though_nothing_is_new(
-    large_home: Home, reader: Home, folder: Path
-) -> None:
-    upload(large_home, folder)
-    gone, cut, *_ = sorted(list_chunks(folder))
-    gone.unlink()
-    cut.write_bytes(cut.read_bytes()[:-1])
-    assert upload(large_home, folder).written
-    assert not find_faults(large_home, f"file://{folder}")
-    fetch(reader, folder)
-    assert reader.published.read_bytes() == large_home.published.read_bytes()
-
-
-@pytest.mark.parametrize(
-    ("error", "told"),
-    [
-        ("Unable to open file: Permission denied (os error 13)", "access is refused"),
-        ("Unable to open file: Input/output error (os error 5)", "see that its disk is there, and has room"),
-    ],
-)
-def test_a_folder_that_can_not_be_used_is_no_trouble_of_the_network(error: str, told: str) -> None:
-    said = str(describe_error("file:///mnt/share", OSError(error)))
-    assert told in said
-    assert "network" not in said
-
-
-def test_a_reader_keeps_its_copy_while_the_store_is_away_and_says_so(
-    home: Home, reader: Home, folder: Path
-) -> None:
-    upload(home, folder)
-    fetch(reader, folder)
-    folder.rename(folder.with_name("away"))
-    kept = fetch(reader, folder)
-    assert kept.trouble is not None
-    assert count_rows(reader) == 2
-
-
 def test_a_command_without_the_store_says_that_its_copy_may_be_old(
     home: Home, reader: Home, folder: Path
 ) -> None:
@@ -458,26 +370,6 @@ def test_a_command_without_the_store_says_that_its_copy_may_be_old(
     fetch(reader, folder)
     done = CliRunner().invoke(main, ["sql", "select 1"], env={"REVIEWS_HOME": str(reader.folder)})
     assert done.stderr.startswith("REVIEWS_STORE is not set, so no newer copy is looked for.")
-
-
-def test_a_reader_whose_store_has_no_copy_any_more_is_not_told_to_score(
-    home: Home, reader: Home, folder: Path
-) -> None:
-    upload(home, folder)
-    fetch(reader, folder)
-    open_folder(folder).delete(["000001.json"])
-    trouble = str(fetch(reader, folder).trouble)
-    assert "has no snapshot any more" in trouble
-    assert "reviews score" not in trouble
-
-
-def test_a_notebook_without_the_store_is_warned_that_its_copy_may_be_old(
-    home: Home, reader: Home, folder: Path
-) -> None:
-    upload(home, folder)
-    fetch(reader, folder)
-    with pytest.warns(UserWarning, match="REVIEWS_STORE is not set"), reviews.open(reader.folder) as opened:
-        assert opened.sql("select count(*) from scored_reviews").fetchall() == [(2,)]
 
 
 @pytest.mark.parametrize("is_away", [True, False], ids=["store away", "damaged list of stores"])
@@ -501,46 +393,8 @@ def test_what_is_forgotten_leaves_every_store_that_got_the_copy_whatever_is_set_
 ) -> None:
     add(home, "secret.csv", [{"review_id": "secret-1"}])
     upload(home, folder)
-    said: list[str] = []
-    forget_everywhere(home, ForgetRequest("secret-1", None, "ann", None), said.append)
+    forget_everywhere(home, ForgetRequest("secret-1", None, "ann", None), print)
     assert not is_in_store(folder, "secret-1")
-    assert any(f"gave way to one without it: file://{folder}" in line for line in said)
-
-
-def test_the_command_answers_on_a_machine_without_a_home_and_says_how_old_the_copy_is(
-    home: Home, reader: Home, folder: Path
-) -> None:
-    upload(home, folder)
-    done = run_sql(reader, folder, "--format", "csv", "select count(*) as n from scored_reviews")
-    assert (done.exit_code, done.stdout) == (0, "n\n2\n")
-    # The home was made by the first test that needed it, perhaps minutes ago.
-    assert re.match(
-        rf"From file://{re.escape(str(folder))}/snapshots, published (a moment|\d+ minutes) ago \(20",
-        done.stderr,
-    )
-    assert not reader.warehouse.exists()
-
-
-def test_the_models_of_the_copy_are_listed_without_a_word_of_missing_bundles(
-    home: Home, reader: Home, folder: Path
-) -> None:
-    change(home, MODEL)
-    upload(home, folder)
-    environment = {"REVIEWS_HOME": str(reader.folder), "REVIEWS_STORE": f"file://{folder}"}
-    listed = CliRunner().invoke(main, ["models"], env=environment)
-    assert listed.exit_code == 0
-    assert "* model-a" in listed.stdout
-    assert "The bundles are in the home that publishes this copy" in listed.stdout
-    assert "missing" not in listed.stdout
-
-
-def test_where_neither_the_home_nor_the_store_has_a_copy_the_command_says_what_to_do(
-    reader: Home, folder: Path
-) -> None:
-    done = run_sql(reader, folder, "select 1")
-    assert done.exit_code == 1
-    assert f"file://{folder}/snapshots has no snapshot either. Next: " in done.stderr
-    assert "REVIEWS_PUBLISH_TO_STORE=true" in done.stderr
 
 
 @pytest.mark.slow
@@ -557,7 +411,11 @@ def test_a_notebook_opens_the_newest_copy_of_the_store(
         upload(home, folder)
 
 
-def test_a_home_that_has_published_nothing_uploads_nothing(reader: Home, folder: Path) -> None:
-    with pytest.raises(WarehouseError, match="there is no published copy"):
-        upload(reader, folder)
-    assert not folder.joinpath(SNAPSHOTS).exists()
+def test_the_command_answers_on_a_machine_without_a_home(home: Home, reader: Home, folder: Path) -> None:
+    upload(home, folder)
+    environment = {"REVIEWS_HOME": str(reader.folder), "REVIEWS_STORE": f"file://{folder}"}
+    query = ["sql", "--format", "csv", "select count(*) as n from scored_reviews"]
+    done = CliRunner().invoke(main, query, env=environment)
+    assert (done.exit_code, done.stdout) == (0, "n\n2\n")
+    assert done.stderr.startswith(f"From file://{folder}/snapshots, published ")
+    assert not reader.warehouse.exists()
