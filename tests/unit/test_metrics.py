@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -33,8 +32,11 @@ from deployments.metrics.metric_definitions import METRICS, SERVER_UP, Sample
 from deployments.metrics.metrics_endpoint import Reader, make_metrics_app
 from deployments.metrics.server_metrics import read_server_metrics
 from deployments.settings import load_settings
+from tasks.inbox.source_files import hash_file, look_into
 from tasks.maintenance.verification import verify_home
 from tasks.snapshots.home_backup import back_up_home
+from tasks.warehouse.database.warehouse_connection import open_warehouse
+from tasks.warehouse.file_ledger import record_seen
 from tasks.warehouse.latest_scores import rebuild
 from tasks.warehouse.publishing import publish
 from tests.support.databases import borrow_tables
@@ -111,21 +113,10 @@ def test_a_refused_file_is_counted_until_another_file_of_its_name_came_after_it(
 ) -> None:
     add_model(connection, "model-b")
     add_file(connection, "scored before", [{}], day=0)
+    ledger = {"source": "default", "model_id": "m", "status": "refused", "rule": "no_text"}
     for uri in ("corrected", "never", "scored before"):
-        refused = {
-            "status": "refused",
-            "rule": "no_text",
-            "committed_at": NOON + timedelta(days=1),
-            "uri": uri,
-        }
-        add_row(
-            connection,
-            "scored_files",
-            source_sha256=f"broken {uri}",
-            source="default",
-            model_id="m",
-            **refused,
-        )
+        refused = {"source_sha256": f"broken {uri}", "uri": uri, "committed_at": NOON + timedelta(days=1)}
+        add_row(connection, "scored_files", **ledger, **refused)
     add_file(connection, "scored before", [{}], day=2, model_id="model-b")
     add_file(connection, "corrected", [{}], day=2)
     connection.execute("UPDATE scored_files SET superseded_at = now() WHERE source_sha256 = 'corrected'")
@@ -141,10 +132,8 @@ def test_drift_is_that_of_the_last_run_of_the_champion(connection: duckdb.DuckDB
         add_row(connection, "reference_bins", model_id="model-a", measure="score", **values)
     add_file(connection, "before", [{"score": 0.9}] * 30, run_id="run before")
     add_file(connection, "last", [{"score": 0.9}, {"score": 0.1}] * 15, day=1, run_id="last run")
-    for table in (
-        "scored_files",
-        "scored_reviews",
-    ):  # a new source: later deliveries are compared with their own past
+    # A new source: later deliveries are compared with their own past.
+    for table in ("scored_files", "scored_reviews"):
         connection.execute(f"UPDATE {table} SET source = 'shop' WHERE run_id = 'last run'")
     rebuild(connection)
     figures = gather(read_samples(connection))
@@ -188,10 +177,6 @@ def test_a_database_that_takes_long_to_read_is_not_read_at_every_scrape(
 
 def add_ledgered(home: Home, file: Any, status: str = "scored") -> None:
     """Record a file as seen and as scored or refused."""
-    from tasks.inbox.source_files import hash_file
-    from tasks.warehouse.database.warehouse_connection import open_warehouse
-    from tasks.warehouse.file_ledger import record_seen
-
     hashed: Any = hash_file(file)
     record_seen(home.warehouse, [hashed])
     ledger = {"status": status, "uri": file.uri, "bytes": file.size, "committed_at": NOON}
@@ -201,8 +186,6 @@ def add_ledgered(home: Home, file: Any, status: str = "scored") -> None:
 
 @pytest.mark.parametrize("status", ["scored", "refused"])
 def test_a_file_waits_until_its_content_is_in_the_ledger_under_any_name(tmp_path: Path, status: str) -> None:
-    from tasks.inbox.source_files import look_into
-
     home = Home(tmp_path / "home")
     home.inbox.mkdir(parents=True)
     find = make_unscored_finder(home)
@@ -313,15 +296,6 @@ def test_the_age_of_backup_and_check_and_the_free_disk_are_measured(tmp_path: Pa
     assert figures["reviews_disk_free_bytes"][()] > 0
 
 
-def test_a_backup_from_the_future_is_not_taken_for_the_last_one(tmp_path: Path) -> None:
-    home = Home(tmp_path)
-    publish(home)
-    made = back_up_home(home, None, lambda line: None)
-    later = time.time() + 100_000
-    os.utime(made, (later, later))
-    assert "reviews_backup_timestamp_seconds" not in gather(read_upkeep(home))
-
-
 # As they are served
 
 
@@ -383,17 +357,6 @@ def test_before_anything_is_published_the_other_metrics_are_served(tmp_path: Pat
         "reviews_oldest_unscored_file_age_seconds": 0,
         "reviews_server_up": 0,
     }
-
-
-def test_a_copy_that_can_not_be_read_is_told_in_a_metric_and_on_standard_error(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    home = Home(tmp_path)
-    home.published.parent.mkdir()
-    home.published.write_bytes(b"no database")
-    _, text = fetch(home)
-    assert 'reviews_published_readable{home="shop-a"} 0.0' in text
-    assert str(home.published) in capsys.readouterr().err
 
 
 def test_the_inbox_is_served_where_only_other_tables_of_the_copy_can_not_be_read(tmp_path: Path) -> None:

@@ -5,8 +5,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from data_contracts.errors import FileRefusedError
@@ -96,12 +94,6 @@ def test_of_lines_one_at_least_has_each_column_of_their_profile(tmp_path: Path) 
     assert sum(map(len, read_review_file(tmp_path / "b.jsonl", options))) == 4
 
 
-@pytest.mark.parametrize("row", [{"Title": "Bad film", "Body": ""}, {"Title": "", "Body": "Bad film"}])
-def test_a_title_or_a_body_alone_is_the_text_of_its_row(tmp_path: Path, row: dict[str, str]) -> None:
-    found = read_one(tmp_path, row, make_profile("Title", "Body"))
-    assert (found["text"], found["rule"]) == ("Bad film", None)
-
-
 def test_of_an_archive_only_the_members_that_the_profile_names_are_read(tmp_path: Path) -> None:
     data = to_zip({"x/reviews.csv": b"text\nGood\n", "x/notes.csv": b"text\nNo\n", "x/movies.docx": b"?"})
     profile = make_profile("text", tables={"file": {"members": "*/reviews.csv"}})
@@ -138,14 +130,6 @@ def test_bad_lines_before_the_first_object_do_not_settle_the_columns(tmp_path: P
     assert {row["rule"] for row in found[:9000]} == {"row_shape"}
 
 
-def test_a_short_floating_point_number_is_the_rating_that_was_written(tmp_path: Path) -> None:
-    table = pa.table({"text": ["A film."] * 2, "Stars": pa.array([4.4, 5], pa.float32())})
-    pq.write_table(table, tmp_path / "a.parquet")
-    profile = make_profile("text", tables={"rating": {"lowest": 1, "highest": 10}}, given_rating="Stars")
-    found = read(tmp_path, (tmp_path / "a.parquet").read_bytes(), profile, "a.parquet")
-    assert [row["given_rating"] for row in found] == [pytest.approx(4.4), 5]
-
-
 def test_a_text_that_the_profile_says_to_stand_for_none_is_none_in_each_column(tmp_path: Path) -> None:
     profile = make_profile("Plus", "Minus", tables={"rows": {"no_text": ["No Positive", "no negative"]}})
     data = b"Plus,Minus\nFine,No Negative\nno positive ,Dull\nNo Positive,No Negative\n"
@@ -155,11 +139,6 @@ def test_a_text_that_the_profile_says_to_stand_for_none_is_none_in_each_column(t
         ("Dull", None),
         (None, "text_not_given"),
     ]
-
-
-@pytest.mark.parametrize("text", ["#NAME?", " #NUM! ", "[Deleted]", "N/A", "nan", r"\N"])
-def test_what_programs_write_for_no_text_is_none(tmp_path: Path, text: str) -> None:
-    assert read_one(tmp_path, {"text": text})["rule"] == "text_not_given"
 
 
 @pytest.mark.parametrize("text", ["none", "Nothing", "No Negative", "Deleted", "[deleted scenes]", "#1!"])
@@ -265,21 +244,15 @@ def test_of_two_columns_for_one_value_none_is_taken_without_a_profile(
         ("1 Nov 2026", "clear", datetime(2026, 11, 1)),
         ("31-Jul-18", "day-first", datetime(2018, 7, 31)),
         ("November 1st, 2026", "clear", datetime(2026, 11, 1)),
-        ("Sunday, 1 November 2026", "clear", datetime(2026, 11, 1)),
         ("Reviewed in the United States on July 4, 2022", "clear", datetime(2022, 7, 4)),
-        ("Nov 1, 2026 2:33 PM", "clear", datetime(2026, 11, 1, 14, 33)),
         ("2026/11/01 2:33:11 PM GMT+1", "clear", datetime(2026, 11, 1, 13, 33, 11)),
-        ("2026-11-01 14:03:22 UTC", "clear", datetime(2026, 11, 1, 14, 3, 22)),
         ("Tue, 14 Nov 2023 22:13:20 GMT", "clear", datetime(2023, 11, 14, 22, 13, 20)),
         ("2026-1-2", "clear", datetime(2026, 1, 2)),
-        ("2026-11-02+02:00", "clear", datetime(2026, 11, 1, 22)),
         ("2026-11-02-08:00", "iso", datetime(2026, 11, 2, 8)),
         ("2026-11-02+0530", "clear", datetime(2026, 11, 1, 18, 30)),
         ("11/01/2026", "month-first", datetime(2026, 11, 1)),
         ("11/01/2026", "day-first", datetime(2026, 1, 11)),
         ("09 13, 2009", "month-first", datetime(2009, 9, 13)),
-        ("1700000000", "clear", datetime(2023, 11, 14, 22, 13, 20)),
-        ("1700000000500", "clear", datetime(2023, 11, 14, 22, 13, 20, 500_000)),
         ("86400", "epoch", datetime(1970, 1, 2)),
         ("1700000000000000", "epoch", datetime(2023, 11, 14, 22, 13, 20)),
         ("20260131.0", "clear", datetime(2026, 1, 31)),
@@ -302,8 +275,6 @@ def test_a_date_without_a_zone_is_in_that_of_the_profile() -> None:
         ("11/01/2026", "clear"),
         ("31/01/2026", "month-first"),
         ("1 Now 2026", "clear"),
-        ("1 Nov 2026", "iso"),
-        ("1 Nov 2026 13:00 pm", "clear"),
         ("2026-11-01", "epoch"),
         ("2026-11-01", "%d.%m.%Y"),
         ("2326-11-01", "iso"),
@@ -312,7 +283,6 @@ def test_a_date_without_a_zone_is_in_that_of_the_profile() -> None:
         ("939340800", "clear"),
         ("1700000000000000", "clear"),
         ("20231114221320", "clear"),
-        ("20260131.12", "clear"),
     ],
 )
 def test_a_date_of_another_format_or_of_no_review_is_not_read(found: str, form: str) -> None:
@@ -331,16 +301,12 @@ TURNED = Rating(lowest=1, highest=5, words={"1": 5, "5": 1})
     [
         ("4", FIVE, 8),
         ("4,5", COMMA, 9),
-        ("4,0", COMMA, 8),
-        ("4.0", COMMA, 8),
         ("7 stars", TEN, 7),
         ("★★★★", FIVE, 8),
         ("★★★½", HALVES, 7),
         ("★★★★☆", None, 8),
-        ("½", HALVES, 1),
         ("½☆☆☆☆", None, 1),
         ("4.0 out of 5 stars", None, 8),
-        ("4.5 / 5.0", None, 9),
         ("4,5/5,0", COMMA, 9),
         ("50 %", None, 5.5),
         ("0", Rating(lowest=0, highest=10), 1),
@@ -359,13 +325,10 @@ def test_a_rating_is_read_by_its_scale(found: str, scale: Rating | None, stars: 
         ("4", None),
         ("6", FIVE),
         ("4,5", FIVE),
-        ("4,0", FIVE),
         ("4.5", COMMA),
         ("1.000", COMMA),
         ("2", TURNED),
         ("1,234", Rating(lowest=0, highest=2000)),
-        ("-1", TEN),
-        ("½", None),
         ("½", TEN),
         ("★★★", TEN),
         ("★★★★★", Rating(lowest=0, highest=100)),

@@ -1,12 +1,9 @@
 """Tests that the warehouse is opened by one process at a time, migrated, and never with a raw database error."""
 
-import shutil
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -15,13 +12,9 @@ import pytest
 
 from data_contracts.errors import WarehouseError
 from data_contracts.part_schemas import PART_ONLY, PART_SCHEMAS
-from data_contracts.storage.home import Home
 from data_contracts.warehouse import Migration, list_migrations, read_views
-from tasks.warehouse.database.duckdb_engine import begin_transaction
 from tasks.warehouse.database.migrating import bring_up_to_date
 from tasks.warehouse.database.warehouse_connection import open_warehouse
-from tasks.warehouse.publishing import publish
-from tests.conftest import PROJECT_ROOT
 from tests.support.forked import start
 
 IS_NEW = pytest.mark.usefixtures("new_databases")
@@ -130,33 +123,6 @@ def test_the_columns_of_a_part_are_those_of_its_table(warehouse: Path, table: st
         assert kept == expected, column.name
 
 
-@IS_NEW
-@pytest.mark.process
-def test_the_duckdb_program_reads_every_table_and_view_of_the_published_copy(
-    warehouse: Path, tmp_path: Path
-) -> None:
-    program = Path(sys.executable).with_name("duckdb")
-    if not program.is_file():
-        pytest.skip("the duckdb program is not installed beside Python")
-    home = Home(warehouse.parent)
-    publish(home)
-    query = "; ".join(f"SELECT count(*) FROM {name}" for name in sorted(TABLES | VIEWS))
-    command = [str(program), "-readonly", "-csv", "-noheader", str(home.published), query]
-    answer = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert answer.stdout.split() == [
-        str(len(list_migrations()) * (name == "schema_migrations")) for name in sorted(TABLES | VIEWS)
-    ]
-
-
-def test_instants_come_back_in_utc(warehouse: Path) -> None:
-    with open_warehouse(warehouse, write=True) as connection:
-        moment = datetime(2026, 3, 1, 12, tzinfo=UTC)
-        connection.execute("INSERT INTO inbox_files VALUES ('a', 1, 2, 'x', ?, ?, NULL)", [moment, moment])
-        found = connection.execute("SELECT first_seen FROM inbox_files").fetchall()
-    assert found == [(moment,)]
-    assert found[0][0].utcoffset().total_seconds() == 0
-
-
 LATEST = list_migrations()[-1].version
 ADD_LANGUAGE = Migration(LATEST + 1, "add_language", "ALTER TABLE source_reviews ADD COLUMN language VARCHAR")
 
@@ -175,23 +141,6 @@ def test_an_older_database_is_brought_up_to_date_with_its_rows(warehouse: Path) 
     assert applied[-1] == (LATEST + 1, "add_language")
 
 
-@pytest.fixture(scope="module")
-def migrated() -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database that the migrations made."""
-    with duckdb.connect() as connection:
-        bring_up_to_date(connection, list_migrations(), read_views())
-        yield connection
-
-
-@pytest.mark.parametrize("table", sorted(TABLES))
-def test_every_table_can_get_a_column_by_a_later_migration(
-    migrated: duckdb.DuckDBPyConnection, table: str
-) -> None:
-    migrated.begin()
-    migrated.execute(f"ALTER TABLE {table} ADD COLUMN later INTEGER")
-    migrated.rollback()
-
-
 @pytest.mark.slow
 def test_a_migration_that_fails_leaves_nothing_of_itself(warehouse: Path) -> None:
     broken = Migration(LATEST + 1, "broken", "CREATE TABLE half (a INTEGER); SELECT error('no')")
@@ -202,29 +151,14 @@ def test_a_migration_that_fails_leaves_nothing_of_itself(warehouse: Path) -> Non
         assert connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'half'").fetchall() == []
 
 
-@pytest.mark.slow
-def test_what_does_not_fit_into_memory_is_written_beside_the_database_of_each_home(tmp_path: Path) -> None:
-    for home in ("one", "two"):
-        with open_warehouse(tmp_path / home / "reviews.duckdb", write=True) as connection:
-            connection.execute("SET memory_limit = '60MB'")
-            connection.execute(
-                "CREATE TEMP TABLE large AS SELECT range, hash(range)::VARCHAR FROM range(2_000_000)"
-            )
-            assert list((tmp_path / home).glob(".duckdb.spill.*/*"))
-            connection.execute("SET memory_limit = '1GB'")
-
-
-@pytest.mark.parametrize("version", [1, 17])
 def test_a_database_of_a_step_between_releases_is_refused_with_the_commit_that_knows_it(
-    warehouse: Path, version: int
+    warehouse: Path,
 ) -> None:
     with open_warehouse(warehouse, write=True) as connection:
-        connection.execute("UPDATE schema_migrations SET version = ? WHERE version = ?", [version, LATEST])
-        connection.execute("DELETE FROM schema_migrations WHERE version <> ?", [version])
+        connection.execute("DELETE FROM schema_migrations")
+        connection.execute("INSERT INTO schema_migrations VALUES (17, 'between', now(), NULL)")
     with (
-        pytest.raises(
-            WarehouseError, match=rf"version {version}, which no release.*Next: open it with commit"
-        ),
+        pytest.raises(WarehouseError, match=r"version 17, which no release.*Next: open it with commit"),
         open_warehouse(warehouse, write=False),
     ):
         pass
@@ -263,24 +197,17 @@ def test_a_database_of_another_program_is_refused(warehouse: Path) -> None:
         pass
 
 
-@pytest.mark.parametrize("content", [b"", b"not a database" * 1000])
-def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(warehouse: Path, content: bytes) -> None:
-    warehouse.parent.mkdir()
+@pytest.mark.parametrize("damage", [b"", b"not a database" * 1000, None])
+def test_a_file_that_is_no_sound_database_is_refused_and_left_as_it_is(
+    warehouse: Path, damage: bytes | None
+) -> None:
+    make_tables(warehouse)
+    whole = warehouse.read_bytes()
+    content = whole[:20_000] + bytes(len(whole) - 20_000) if damage is None else damage
     warehouse.write_bytes(content)
     with pytest.raises(WarehouseError, match="reviews restore BACKUP"), open_warehouse(warehouse, write=True):
         pass
     assert warehouse.read_bytes() == content
-
-
-def test_a_damaged_database_is_refused_with_a_next_step(warehouse: Path) -> None:
-    make_tables(warehouse)
-    whole = warehouse.read_bytes()
-    warehouse.write_bytes(whole[:20_000] + bytes(len(whole) - 20_000))
-    with (
-        pytest.raises(WarehouseError, match="reviews restore BACKUP"),
-        open_warehouse(warehouse, write=False),
-    ):
-        pass
 
 
 @IS_NEW
@@ -300,17 +227,6 @@ def test_a_half_made_database_of_a_killed_process_is_made_anew(warehouse: Path) 
 
 
 @IS_NEW
-def test_a_folder_that_can_not_be_made_is_named(tmp_path: Path) -> None:
-    (tmp_path / "home").write_text("a file stands here")
-    path = tmp_path / "home" / "reviews.duckdb"
-    with (
-        pytest.raises(WarehouseError, match=r"home/reviews\.duckdb.*can't be created"),
-        open_warehouse(path, True),
-    ):
-        pass
-
-
-@IS_NEW
 def test_a_home_that_duckdb_can_not_use_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "what?" / "reviews.duckdb"
     with pytest.raises(WarehouseError, match="question mark"), open_warehouse(path, write=True):
@@ -324,29 +240,12 @@ def test_a_database_error_in_the_block_comes_out_as_ours(warehouse: Path) -> Non
     assert "\n" not in str(caught.value)
 
 
-def test_an_error_of_the_database_without_a_detail_is_told_in_whole_sentences(warehouse: Path) -> None:
-    with pytest.raises(WarehouseError, match=r": CHECKPOINT during DETACH failed\. Next: "):  # noqa: SIM117
-        with open_warehouse(warehouse, write=True):
-            raise duckdb.IOException("CHECKPOINT during DETACH failed. \nStack trace")
-
-
 def test_a_session_for_reading_can_not_write(warehouse: Path) -> None:
     with (
         pytest.raises(WarehouseError, match="read-only"),
         open_warehouse(warehouse, write=False) as connection,
     ):
         connection.execute("DELETE FROM models")
-
-
-def test_a_transaction_that_fails_leaves_nothing(warehouse: Path) -> None:
-    with open_warehouse(warehouse, write=True) as connection:
-        row = """
-            INSERT INTO inbox_files VALUES
-                ('a', 1, 2, 'x', now(), now(), NULL), ('b', 1, 2, NULL, now(), now(), NULL)
-        """
-        with pytest.raises(duckdb.ConstraintException), begin_transaction(connection):
-            connection.execute(row)
-        assert connection.execute("SELECT count(*) FROM inbox_files").fetchall() == [(0,)]
 
 
 @pytest.mark.process
@@ -430,13 +329,3 @@ def test_processes_that_make_the_database_at_once_lose_nothing(warehouse: Path) 
     assert [worker.exitcode for worker in workers] == [0] * 3
     with open_warehouse(warehouse, write=False) as connection:
         assert connection.execute("SELECT count(*) FROM inbox_files").fetchall() == [(3,)]
-
-
-@pytest.mark.process
-def test_the_ddl_is_part_of_the_package(tmp_path: Path) -> None:
-    shutil.copytree(PROJECT_ROOT / "data_contracts", tmp_path / "data_contracts")
-    code = "from data_contracts.warehouse import *; print(len(list_migrations()), len(read_views()) > 0)"
-    answer = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    assert answer.stdout.split() == [str(len(list_migrations())), "True"]
