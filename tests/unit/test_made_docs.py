@@ -34,14 +34,6 @@ def test_a_part_is_written_between_its_marks_alone(tmp_path: Path) -> None:
     assert (list_parts(page), read_part(part)) == ([part], "new\nlines")
 
 
-def test_a_page_without_the_marks_of_a_part_is_left_as_it_is(tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text("no marks\n")
-    with pytest.raises(ValueError, match="has no part <!-- make docs: a -->"):
-        write_part(Part(page, MAKER, "a"), "new")
-    assert page.read_text() == "no marks\n"
-
-
 def test_every_setting_in_the_table_is_one_that_is_read() -> None:
     names = re.findall(r"^\| `(REVIEWS_\w+)` \|", settings_table.make_table(), re.MULTILINE)
     assert {"REVIEWS_HOME", "REVIEWS_MAX_TEXT_CHARS", "REVIEWS_REPORTS"} <= set(names)
@@ -55,13 +47,6 @@ def test_every_column_of_every_table_and_view_has_a_meaning() -> None:
         f"{each.name}.{column.name}" for each in relations for column in each.columns if not column.meaning
     ]
     assert all(each.grain.startswith("One row per") for each in relations)
-
-
-def test_columns_that_later_migrations_add_stand_with_their_table() -> None:
-    [models] = [each for each in tables_page.read_relations() if each.name == "models"]
-    meanings = {column.name: column.meaning for column in models.columns}
-    assert meanings["test_rating_rmse"] == "stars"
-    assert meanings["rating_interval_title"].startswith("The 90 % interval of a movie's mean rating")
 
 
 def test_the_drawing_names_columns_that_there_are() -> None:

@@ -33,17 +33,6 @@ def test_actions_take_turns_and_their_best_times_count() -> None:
     assert calls == ["first", "second"] * COST_REPEATS
 
 
-def test_without_a_champion_the_first_model_passes(tmp_path: Path) -> None:
-    [check] = judge_challenger(Home(tmp_path), CHALLENGER, None)
-    assert (check.name, check.passed) == ("first_model", True)
-
-
-def test_a_champion_that_is_gone_is_a_check_that_failed(tmp_path: Path) -> None:
-    [check] = judge_challenger(Home(tmp_path), CHALLENGER, CHAMPION)
-    assert (check.name, check.passed) == ("not_compared", False)
-    assert "no such bundle" in check.detail
-
-
 def test_beside_a_champion_that_is_gone_no_one_is_promoted_by_the_gate(tmp_path: Path) -> None:
     decision = decide_promotion("auto", judge_challenger(Home(tmp_path), CHALLENGER, CHAMPION))
     assert not decision.promote

@@ -29,11 +29,6 @@ def swap_for_link(inbox: Path) -> Path:
     return inbox / "deep" / "a.csv"
 
 
-def test_a_regular_file_is_read(inbox: Path) -> None:
-    with open_regular(inbox / "deep" / "a.csv", inbox) as file:
-        assert file.read() == b"text\na good film\n"
-
-
 def test_a_pipe_in_the_place_of_a_found_file_is_passed_over(inbox: Path) -> None:
     [found] = look_into(inbox).files
     found.path.unlink()

@@ -18,7 +18,7 @@ from deployments.local_server.running import Running, write_running
 from deployments.password import client_file, ensure_password, find_password, password_file, write_client_file
 from deployments.settings import Settings
 from flows.command import servers
-from flows.command.startup import make_password_error, prepare_prefect
+from flows.command.startup import prepare_prefect
 from tasks.support.locking import hold_folder
 
 
@@ -77,17 +77,6 @@ def test_the_one_of_the_settings_is_kept_for_our_commands(settings: Settings) ->
     ensure_password(settings)
     assert ensure_password(replace(settings, password="me:mine")) == "me:mine"
     assert find_password(settings) == "me:mine"
-
-
-def test_a_server_whose_password_this_user_may_not_read_is_said_to_be_another_users(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("REVIEWS_HOME", str(settings.home.folder))
-    assert "asks for another password" in str(make_password_error())
-    ensure_password(settings)
-    assert "asks for another password" in str(make_password_error())
-    monkeypatch.setattr(os, "access", lambda path, mode: False)
-    assert "another user's `reviews up`" in str(make_password_error())
 
 
 @pytest.mark.process

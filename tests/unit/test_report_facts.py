@@ -21,8 +21,6 @@ from tests.support.filled_tables import FilledTables, fill_tables
 from tests.support.report_homes import NEXT_RUN, RUN, change, make_run, promote, read_report_of
 from tests.support.warehouse_parts import NOON, PartFile
 
-ENOUGH_REVIEWS = 5
-
 ROWS: list[dict[str, Any]] = [
     {"review_id": f"r{number}", "movie_id": "tt1", "score": number / 10, "given_rating": float(number + 1)}
     for number in range(10)
@@ -111,22 +109,6 @@ def test_files_that_another_model_had_scored_are_scored_again_with_what_is_still
 
 
 @pytest.mark.slow
-def test_what_can_be_released_and_the_longest_of_it_are_counted_without_what_was_released(
-    tables: FilledTables,
-) -> None:
-    tables.run([PartFile("f.csv", ROWS, bad_rows=[11, 12, 13, 14])])
-    keep = "UPDATE quarantined_rows SET rule = 'text_too_long', raw_is_text = true, raw ="
-    tables.change(
-        f"{keep} encode(repeat('é', 150)) WHERE row_number = 11",
-        f"{keep} encode(repeat('x', 120)) WHERE row_number = 12",
-        f"{keep} NULL WHERE row_number = 13",
-        f"{keep} encode(repeat('x', 999)), released_at = now() WHERE row_number = 14",
-    )
-    [row] = tables.read_report()["run-quarantined"]
-    assert [row[name] for name in ("rows", "released_since", "releasable", "longest")] == [4, 1, 2, 150]
-
-
-@pytest.mark.slow
 def test_what_a_killed_run_left_behind_belongs_to_the_run_that_committed_it(tmp_path: Path) -> None:
     from tasks.warehouse.commit import commit_parts
 
@@ -138,34 +120,6 @@ def test_what_a_killed_run_left_behind_belongs_to_the_run_that_committed_it(tmp_
     report = read_report_of(tmp_path, NEXT_RUN)
     assert [row["file"] for row in report["run-files"]] == ["left.csv"]
     assert report["run-figures"][0]["killed_run"] == RUN
-
-
-def test_scores_ratings_and_lengths_are_counted_in_their_bars(tables: FilledTables) -> None:
-    rows: list[dict[str, Any]] = [
-        {"score": 0.0, "token_count": 49},
-        {"score": 0.05, "token_count": 50},
-        {"score": 1.0, "token_count": 5000, "given_rating": 10.0},
-    ]
-    tables.run([PartFile("f.csv", rows)])
-    report = tables.read_report()
-    scores = [row["reviews"] for row in report["run-scores"]]
-    assert (scores[0], scores[1], scores[-1], sum(scores)) == (1, 1, 1, 3)
-    lengths = {row["words"]: row["reviews"] for row in report["run-lengths"] if row["reviews"]}
-    assert lengths == {"1-49": 1, "50-99": 1, "1,000 and more": 1}
-    stars = {row["stars"]: (row["predicted"], row["given_by_writers"]) for row in report["run-ratings"]}
-    assert (stars[1], stars[10]) == ((2, 0), (1, 1))
-
-
-def test_scores_are_held_against_what_the_writers_said(tables: FilledTables) -> None:
-    rows: list[dict[str, Any]] = [
-        {"score": 0.9, "given_label": "positive"},
-        {"score": 0.9, "given_rating": 2.0},
-        {"score": 0.9, "given_rating": 5.0},
-        {"score": 0.9},
-    ]
-    tables.run([PartFile("f.csv", rows)])
-    found = tables.read_report()["period-sources"][0]
-    assert (found["judged"], found["share_called_right"], found["rated"]) == (2, 0.5, 2)
 
 
 def test_near_copies_count_once_in_the_reports_of_all_runs_as_in_live_accuracy(tables: FilledTables) -> None:
@@ -181,39 +135,6 @@ def test_near_copies_count_once_in_the_reports_of_all_runs_as_in_live_accuracy(t
     reported = [tables.read_report(run_id)["period-sources"][0] for run_id in (RUN, NEXT_RUN)]
     assert [(found["judged"], found["share_called_right"]) for found in reported] == [(2, 0.5), (1, 1.0)]
     assert tables.ask("SELECT sum(labelled_reviews) AS labelled FROM live_accuracy") == [{"labelled": 3}]
-
-
-def test_the_reviews_shown_are_the_outermost_each_text_once_and_cut(tables: FilledTables) -> None:
-    rows: list[dict[str, Any]] = [
-        *ROWS,
-        *[{"score": 0.99, "text": "the same"}] * 3,
-        {"score": 0.01, "text": "x" * 1_000_000},
-    ]
-    tables.run([PartFile("f.csv", rows)])
-    reviews = tables.read_report()["period-reviews"]
-    scores = {
-        kind: [row["score"] for row in reviews if row["kind"] == kind]
-        for kind in ("most positive", "least certain")
-    }
-    assert scores == {"most positive": [0.99, 0.9, 0.8], "least certain": [0.5, 0.4, 0.6]}
-    [_, longest, _] = [row for row in reviews if row["kind"] == "most negative"]
-    assert (len(longest["text"]), longest["characters"]) == (1000, 1_000_000)
-
-
-@pytest.mark.slow
-def test_movies_are_compared_before_and_after_a_run(tables: FilledTables) -> None:
-    rows: list[dict[str, Any]] = [{"movie_id": "tt1", "score": 0.5}] * ENOUGH_REVIEWS
-    few: list[dict[str, Any]] = [{"movie_id": "tt2", "score": 0.5}] * (ENOUGH_REVIEWS - 1)
-    first = [{**row, "text": f"text {number}"} for number, row in enumerate([*rows, *few])]
-    tables.run([PartFile("f.csv", first)])
-    tables.promote()
-    second = [{"movie_id": movie, "score": 1.0, "text": f"later {movie}"} for movie in ("tt1", "tt2")]
-    tables.run([PartFile("g.csv", second)], NEXT_RUN)
-    tables.settle()
-    [movie] = tables.read_report(NEXT_RUN)["period-movies"]
-    assert (movie["movie_id"], movie["reviews_before"], movie["reviews_after"]) == ("tt1", 5, 6)
-    assert [movie["before"], movie["after"], movie["change"]] == pytest.approx([5.5, 6.25, 0.75])
-    assert tables.read_report()["period-movies"] == []
 
 
 REVIEWS = st.lists(
@@ -258,7 +179,6 @@ def decide(number: int, name: str, *, promoted: bool, passed: bool, moment: str 
 @pytest.mark.parametrize(
     ("decisions", "forced"),
     [
-        ([], []),
         ([decide(1, "cost", promoted=True, passed=True)], []),
         ([decide(1, "cost", promoted=False, passed=False)], []),
         (
@@ -277,7 +197,7 @@ def decide(number: int, name: str, *, promoted: bool, passed: bool, moment: str 
         ),
         ([decide(1, "cost", promoted=True, passed=False, moment="2999-01-01")], []),
     ],
-    ids=["none", "held", "refused", "forced", "forced once, held since", "forced after the run"],
+    ids=["held", "refused", "forced", "forced once, held since", "forced after the run"],
 )
 def test_a_model_that_the_gate_refused_is_told_where_it_scored(
     tables: FilledTables, decisions: list[str], forced: list[str]

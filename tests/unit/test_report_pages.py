@@ -1,9 +1,7 @@
 """Tests of the HTML of reports: self-contained, harmless and accessible."""
 
 import re
-from collections import Counter
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -86,24 +84,6 @@ def test_a_page_asks_for_nothing_and_runs_nothing(page: str) -> None:
     assert not re.search(r"https?://|url\((?!#)", page)
 
 
-def test_every_id_is_there_once_and_every_reference_leads_to_one(page: str) -> None:
-    parsed = Page(page)
-    ids = Counter(parsed.values("id"))
-    assert [name for name, times in ids.items() if times > 1] == []
-    named = [name for value in parsed.values("aria-labelledby") for name in value.split()]
-    named += [link[1:] for link in parsed.values("href") if link.startswith("#")]
-    named += re.findall(r"url\(#([^)]+)\)", page)
-    assert set(named) <= set(ids)
-
-
-def test_a_page_has_one_title_its_language_its_landmarks_and_headings_in_order(page: str) -> None:
-    parsed = Page(page)
-    assert parsed.elements[0] == ("html", {"lang": "en"})
-    assert [parsed.count(tag) for tag in ("h1", "header", "main", "footer")] == [1, 1, 1, 1]
-    levels = [int(tag[1]) for tag, _ in parsed.elements if re.fullmatch("h[1-6]", tag)]
-    assert all(after <= before + 1 for before, after in pairwise(levels))
-
-
 def test_every_table_has_headers_and_every_chart_a_title_and_its_figures(page: str) -> None:
     parsed = Page(page)
     heads = re.findall(r"<table>.*?</table>", page, re.DOTALL)
@@ -124,35 +104,9 @@ def test_hostile_words_are_shown_as_words(scoring_page: str) -> None:
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]", scoring_page)
 
 
-def test_a_long_review_is_shortened_and_never_whole(scoring_page: str) -> None:
-    assert "More of the text of" in Page(scoring_page).text
-    assert max(len(run) for run in re.findall("y+", scoring_page)) < 1000
-
-
-@pytest.mark.slow
-def test_long_names_are_cut_wherever_they_are_shown(tables: FilledTables) -> None:
-    long = "z" * 5000
-    rows = [
-        {"review_id": long, "movie_id": long, "score": 0.5, "text": f"text {number}"} for number in range(5)
-    ]
-    tables.run([PartFile("before.csv", rows)])
-    tables.promote()
-    tables.run(
-        [PartFile(long, rows), PartFile(f"x{long}", status="refused", ledger={"detail": long})], NEXT_RUN
-    )
-    tables.settle()
-    page = tables.make_report(NEXT_RUN)
-    assert f'<span title="{"z" * 499}…">{"z" * 79}…</span>' in page
-    assert max(len(run) for run in re.findall("z+", page)) == 499
-
-
-@pytest.mark.parametrize(
-    ("longest", "limit"), [(100_001, 110_000), (250_000, 250_000), (1_234_567, 1_300_000), (9_999_999, 10**7)]
-)
-def test_the_limit_to_release_long_texts_is_that_of_the_longest_rounded_up(longest: int, limit: int) -> None:
-    row = {"rule": "text_too_long", "releasable": 2, "longest": longest}
-    command = f"REVIEWS_MAX_TEXT_CHARS={limit} reviews quarantine release --rule text_too_long"
-    assert format_release(row) == command
+def test_the_limit_to_release_long_texts_is_that_of_the_longest_rounded_up() -> None:
+    command = "REVIEWS_MAX_TEXT_CHARS=110000 reviews quarantine release --rule text_too_long"
+    assert format_release({"rule": "text_too_long", "releasable": 2, "longest": 100_001}) == command
 
 
 def test_what_can_not_be_released_has_no_command() -> None:

@@ -1,6 +1,6 @@
 """Tests of the verdict on a run: its sentence, its weight, and each reason."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import duckdb
@@ -84,7 +84,6 @@ DUE = (
     ("change", "weight", "brief"),
     [
         ("UPDATE runs SET status = 'failed'", "bad", "the run failed"),
-        ("UPDATE runs SET status = 'running', ended_at = NULL", "bad", "the run never ended"),
         (
             "UPDATE contract_results SET success = false, boundary = 'scored_reviews'",
             "bad",
@@ -102,12 +101,9 @@ DUE = (
         ),
         ("UPDATE scored_files SET rows_read = 50", "care", "2.0 % of the rows were quarantined"),
         (DUE, "care", "a training is due"),
-        (drift(0.2, "token_count"), "care", "the length in words drifted"),
         (drift(0.2, source="shop-a"), "care", "the score of shop-a drifted"),
         ("UPDATE models SET test_accuracy = 0.9", "care", "fewer writers agree than in the test"),
-        ("UPDATE source_reviews SET counts = false WHERE row_number <= 50", "care", "50 reviews not counted"),
         ("UPDATE models SET dataset = 'sample'", "care", "the model learnt from generated reviews"),
-        ("UPDATE models SET dataset = 'other'", "care", "the model learnt from unverified reviews"),
     ],
 )
 def test_what_speaks_against_a_run_is_the_verdict(
@@ -118,37 +114,9 @@ def test_what_speaks_against_a_run_is_the_verdict(
     assert (rows[0]["weight"], sentence.endswith(f": {brief}.")) == (weight, True), sentence
 
 
-@pytest.mark.parametrize("boundary", ["review_files", "drift", "language", "deliveries"])
-def test_warnings_of_bad_rows_drift_languages_and_lateness_are_no_reason_of_their_own(
-    tables: FilledTables, boundary: str
-) -> None:
-    tables.change(
-        f"UPDATE contract_results SET success = false, severity = 'warning', boundary = '{boundary}'"
-    )
-    assert judge(tables)[1][0]["weight"] == "good"
-
-
 def test_drift_that_the_sources_accept_is_no_reason_for_care(tables: FilledTables) -> None:
     tables.change(drift(0.2))
     tables.record([make_failure(success=True, boundary="drift", columns="score", source=None)])
-    assert judge(tables)[1][0]["weight"] == "good"
-
-
-def test_ratings_without_a_text_are_no_quarantined_rows_of_the_verdict(tables: FilledTables) -> None:
-    tables.change(
-        "UPDATE scored_files SET rows_read = 50", "UPDATE quarantined_rows SET rule = 'text_not_given'"
-    )
-    assert (
-        "Quarantined: 0 of 49 rows (0.0 %). Beside these, 1 came without a text: there is nothing to score in them."
-        in [row["words"] for row in judge(tables)[1]]
-    )
-
-
-def test_a_few_given_labels_say_nothing(tables: FilledTables) -> None:
-    tables.change(
-        "UPDATE source_reviews SET given_label = NULL WHERE row_number > 50",
-        "UPDATE models SET test_accuracy = 0.99",
-    )
     assert judge(tables)[1][0]["weight"] == "good"
 
 
@@ -169,54 +137,32 @@ def set_model(column: str) -> Callable[[FilledTables], None]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("change", "metrics", "sentence"),
+    ("change", "sentence"),
     [
         (
             lambda tables: None,
-            {},
             "This model scores: it beats the linear baseline and its scores are calibrated.",
         ),
         (
             set_model("baseline_test_accuracy = 0.95"),
-            {},
             "This model scores. To know: a linear model is no worse.",
         ),
-        (set_model("test_ece = 0.06"), {}, "This model scores. To know: its scores are badly calibrated."),
-        (worsen, {}, "This model scores. To know: it is worse than the champion that it replaced."),
+        (worsen, "This model scores. To know: it is worse than the champion that it replaced."),
         (
             lambda tables: tables.change("DELETE FROM promotions WHERE number = 2"),
-            {},
             "This model was trained and does not score: it beats the linear baseline and its scores are calibrated.",
         ),
         (
             lambda tables: tables.change(
                 f"UPDATE runs SET status = 'failed', counts = '{{}}' WHERE run_id = '{TRAINED}'"
             ),
-            {},
             "This training is not to be relied on: the run failed.",
-        ),
-        (
-            lambda tables: None,
-            {"rating": {"interval_coverage": 0.75}},
-            "This model scores. To know: its intervals are too narrow.",
         ),
     ],
 )
-def test_a_training_is_judged_by_gate_baseline_calibration_and_intervals(
-    tables: FilledTables, change: Callable[[FilledTables], None], metrics: Mapping[str, Any], sentence: str
-) -> None:
-    train(tables, **metrics)
-    change(tables)
-    assert judge_model(tables)[0] == sentence
-
-
-@pytest.mark.slow
-def test_a_better_model_or_one_that_the_gate_compared_itself_is_no_reason_for_care(
-    tables: FilledTables,
+def test_a_training_is_judged_by_gate_and_baseline(
+    tables: FilledTables, change: Callable[[FilledTables], None], sentence: str
 ) -> None:
     train(tables)
-    worsen(tables)
-    tables.change('UPDATE runs SET parameters = \'{"promote": "auto"}\'')
-    rows = judge_model(tables)[1]
-    assert rows[0]["weight"] == "good"
-    assert "It was promoted: it is better." in [row["words"] for row in rows]
+    change(tables)
+    assert judge_model(tables)[0] == sentence

@@ -1,15 +1,12 @@
 """Tests of report files: complete or not at all, the newest are kept, none has a forgotten text."""
 
 import os
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from data_contracts.errors import SourceError, UsageError
 from data_contracts.storage.home import Home
-from tasks.queries import run_query
-from tasks.queries.run_query import Ask
 from tasks.report import writing
 from tasks.report.writing import drop_older_reports, drop_reports_of_forgotten, name_report, write_report
 from tests.support.report_homes import NEXT_RUN, RUN, change, make_run
@@ -25,23 +22,6 @@ def home(tmp_path: Path) -> Path:
 
 def write(home: Path, name: str = "latest", output: Path | None = None, keep: int = 100) -> Path:
     return write_report(Home(home), name, output, keep)
-
-
-@pytest.mark.slow
-def test_a_report_that_takes_more_memory_than_usual_is_written(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    limits = []
-    ask = run_query.ask_published
-
-    def note(path: Path, memory: str) -> AbstractContextManager[Ask]:
-        limits.append(memory)
-        return ask(path, memory)
-
-    monkeypatch.setattr(writing, "USUAL_MEMORY", "1MB")
-    monkeypatch.setattr(writing, "ask_published", note)
-    assert write(home).exists()
-    assert limits == ["1MB", run_query.MOST_MEMORY]
 
 
 def test_a_name_never_leads_out_of_the_folder() -> None:

@@ -7,9 +7,6 @@ from typing import Any
 import duckdb
 import pytest
 
-from tasks.explain.finding_text import find_text
-from tasks.pages.sections import Answers
-from tasks.queries.run_query import make_ask
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.latest_scores import FIND_OUTDATED, FIND_WRONG_FLIPS
@@ -111,15 +108,3 @@ def test_what_is_kept_beside_the_rows_leaves_out_those_that_do_not_count(
     mixed: duckdb.DuckDBPyConnection, find_wrong: str
 ) -> None:
     assert mixed.execute(find_wrong).fetchall() == []
-
-
-def test_the_overview_says_how_many_reviews_do_not_count(mixed: duckdb.DuckDBPyConnection) -> None:
-    rows = Answers(make_ask(mixed)).find("source-figures")
-    assert [(row["source"], row["reviews"], row["not_counted"]) for row in rows] == [
-        (None, 300, 300),
-        ("shop", 300, 300),
-    ]
-
-
-def test_a_review_that_does_not_count_can_be_explained(mixed: duckdb.DuckDBPyConnection) -> None:
-    assert find_text(mixed, "f3").review_id == "f3"

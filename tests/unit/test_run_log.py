@@ -4,9 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from data_contracts.errors import WarehouseError
 from data_contracts.expectations import CheckResult
 from data_contracts.storage.home import Home
 from tasks.warehouse.database.warehouse_connection import open_warehouse
@@ -26,21 +23,10 @@ def ask(warehouse: Path, query: str) -> list[tuple[Any, ...]]:
         return connection.execute(query).fetchall()
 
 
-def test_a_run_under_way_has_a_row(warehouse: Path) -> None:
+def test_a_run_has_a_row_that_says_with_what_it_began_how_it_ended_and_with_what(warehouse: Path) -> None:
     start_run(warehouse, "run-1", "score-reviews", {"files": None, "path": Path("a")}, "abc123")
-    (row,) = ask(warehouse, "SELECT flow, parameters, code_version, status, ended_at, counts FROM runs")
-    assert (row[0], json.loads(row[1]), *row[2:]) == (
-        "score-reviews",
-        {"files": None, "path": "a"},
-        "abc123",
-        "running",
-        None,
-        None,
-    )
-
-
-def test_a_run_that_ended_says_how_and_with_what(warehouse: Path) -> None:
-    start_run(warehouse, "run-1", "score-reviews", {}, None)
+    (row,) = ask(warehouse, "SELECT status, parameters, code_version FROM runs")
+    assert (row[0], json.loads(row[1]), row[2]) == ("running", {"files": None, "path": "a"}, "abc123")
     end_run(warehouse, "run-1", "completed", {"rows_scored": 7})
     query = "SELECT status, counts->>'rows_scored', ended_at >= started_at FROM runs"
     assert ask(warehouse, query) == [("completed", "7", True)]
@@ -51,11 +37,6 @@ def test_a_run_that_is_retried_goes_on_in_its_row(warehouse: Path) -> None:
     end_run(warehouse, "run-1", "failed", {})
     start_run(warehouse, "run-1", "score-reviews", {}, None)
     assert ask(warehouse, "SELECT status, ended_at FROM runs") == [("running", None)]
-
-
-def test_a_run_that_never_started_can_not_end(warehouse: Path) -> None:
-    with pytest.raises(WarehouseError, match="run 'ghost' was never started"):
-        end_run(warehouse, "ghost", "completed", {})
 
 
 def test_a_run_that_was_killed_is_recorded_as_stopped_by_the_next_one_and_published(tmp_path: Path) -> None:

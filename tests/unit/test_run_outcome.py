@@ -10,14 +10,6 @@ def commit(uri: str, model_id: str, rows: int) -> GroupResult:
     return GroupResult((uri,), CommitSummary(1, 0, rows, 0, files=(file,)))
 
 
-def test_the_counts_of_a_model_are_those_of_its_own_groups() -> None:
-    dropped = GroupResult(("c.csv",), None)
-    outcome = RunOutcome((commit("a.csv", "earlier", 2), commit("b.csv", "later", 5), dropped))
-    assert outcome.total("rows_scored") == 7
-    assert outcome.of_model("earlier").count()["rows_scored"] == 2
-    assert outcome.of_model("later").count()["rows_scored"] == 5
-
-
 def test_what_is_left_to_the_next_run_is_counted_and_has_not_failed() -> None:
     groups = [(OlderSource("1", "a.csv", "csv", 9, 4, texts=3), OlderSource("2", "b.csv", "csv", 9, 1))]
     outcome = RunOutcome((commit("c.csv", "later", 5), make_left(groups)))

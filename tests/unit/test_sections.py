@@ -13,6 +13,7 @@ from data_contracts.storage.home import Home
 from tasks.pages.cells import Place, format_cell
 from tasks.pages.looks import show_table, show_words
 from tasks.pages.sections import Answers, Part, Section
+from tasks.pages.svg_charts import Caption, Series, draw_bars
 from tasks.queries.named_queries import read_values
 from tasks.report import scoring, training, week
 from tasks.report.run_choice import SCORING
@@ -84,3 +85,12 @@ def test_values_are_shown_as_words_and_never_as_markup() -> None:
     assert HOSTILE["script"] in html.unescape(shown)
     assert str(show_words("`reviews` <b>")) == '<p class="note"><code>reviews</code> &lt;b&gt;</p>'
     assert format_cell("movie_id", "<i>", place) == "&lt;i&gt;"
+
+
+def test_a_chart_escapes_its_words_and_its_series_differ_by_more_than_colour() -> None:
+    bars = [Series(f"series {number}", [1.0, float(number)]) for number in range(2)]
+    svg = draw_bars(Caption("scores", "A & b", "Says <this>.", ("x", "y")), ["a", "b <c>"], bars, str).svg
+    assert '<title id="scores-title">A &amp; b</title>' in svg
+    assert '<desc id="scores-summary">Says &lt;this&gt;.</desc>' in svg
+    assert "b &lt;c&gt;" in svg
+    assert "<pattern" in svg

@@ -79,18 +79,11 @@ def test_a_file_that_is_not_read_to_its_end_leaves_nothing_to_the_next(tmp_path:
     assert count(write(tmp_path, encode_parquet(ROWS), "c.parquet")) == 2
 
 
-def test_members_that_are_parquet_are_read_one_after_the_other(tmp_path: Path) -> None:
-    data = to_zip({"a.parquet": encode_parquet(ROWS), "b.parquet": encode_parquet(ROWS)})
-    assert count(write(tmp_path, data, "a.zip")) == 4
-
-
 @pytest.mark.parametrize(
     ("signal_name", "form", "rule"),
     [
         ("SIGSEGV", "parquet", "parquet_broken"),
-        ("SIGABRT", "parquet", "parquet_broken"),
         ("SIGXCPU", "parquet", "bomb_suspected"),
-        ("SIGSEGV", "xlsx", "workbook_broken"),
         ("SIGABRT", "xlsx", "workbook_too_large"),
     ],
 )
@@ -241,9 +234,3 @@ def test_one_row_of_a_list_that_holds_a_long_text_many_times_is_refused(tmp_path
     assert path.stat().st_size < 100_000
     with pytest.raises(FileRefusedError, match="bomb_suspected"):
         count(path)
-
-
-def test_a_dictionary_that_takes_much_of_the_memory_is_read(tmp_path: Path) -> None:
-    texts = [f"{number} {'x' * (1 << 20)}" for number in range(180)]
-    path = write(tmp_path, write_parquet(text_table(texts), dictionary_pagesize_limit=1 << 30))
-    assert count(path) == len(texts)

@@ -40,16 +40,12 @@ def test_input_folders_are_whole_paths_set_apart_like_those_of_path() -> None:
     ("name", "value", "says"),
     [
         ("REVIEWS_PORT", "80.5", "must be a valid integer"),
-        ("REVIEWS_RESCORE_MINUTES", "0", "must be greater than 0"),
         ("REVIEWS_RESCORE_MINUTES", "nan", "must be less than or equal to 1440"),
         ("REVIEWS_DASK", "tcp://host", ""),
-        ("REVIEWS_DASK", "local:0", ""),
         ("REVIEWS_DRAIN_SECONDS", "-1", "must be greater than"),
-        ("REVIEWS_MAX_TEXT_CHARS", "inf", "must be a valid integer"),
         ("REVIEWS_DRAIN_SECONDS", "x" * 100_000, r"'x{80}\.\.\.': it must be a valid number"),
         ("REVIEWS_HOME", "~no-such-user-here", "there is no such user"),
         ("REVIEWS_HOME", "/tmp/\udcff", "is not UTF-8"),
-        ("REVIEWS_ARCHIVE", "/tmp/\udcff", "is not UTF-8"),
         ("REVIEWS_HOME", "/dev/null", "is a file"),
         ("REVIEWS_HOME", "/tmp/my home?", "DuckDB can't open a path with a question mark"),
         ("REVIEWS_FAULT", "nonsense", "'nonsense' is none.*score: files seen"),
@@ -134,19 +130,6 @@ def test_a_secret_file_without_a_secret_is_named_and_its_content_is_not_repeated
         path.write_bytes(content)
     with pytest.raises(UsageError, match=f"REVIEWS_ALERT_URL_FILE='{path}': {says}.*Next: "):
         load_settings({"REVIEWS_ALERT_URL_FILE": str(path)})
-
-
-@pytest.mark.parametrize("fault", ["score: files seen#2", "halt score: files seen"])
-def test_addresses_and_fault_points_that_there_are_pass(fault: str) -> None:
-    settings = load_settings({"REVIEWS_ALERT_URL": "HTTP://[::1]:80/x", "REVIEWS_FAULT": fault})
-    assert settings.alert_url == "HTTP://[::1]:80/x"
-
-
-def test_an_env_file_that_is_not_utf_8_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / ".env").write_bytes(b"REVIEWS_HOME=/caf\xe9\n")
-    monkeypatch.setattr(installation_paths, "find_settings_file", lambda: tmp_path / ".env")
-    with pytest.raises(UsageError, match=r"\.env: is not UTF-8"):
-        load_settings({})
 
 
 def test_a_setting_that_there_is_not_is_told_with_the_nearest_one_or_what_takes_its_place() -> None:

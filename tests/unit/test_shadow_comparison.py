@@ -16,7 +16,7 @@ from tasks.warehouse.latest_scores import rebuild_reviews
 from tasks.warehouse.shadow.sums import rebuild_shadow_sums
 from tests.support.databases import make_tables
 from tests.support.warehouse_parts import NOON
-from tests.unit.view_tables import add_file, add_model, add_rows, ask, promote
+from tests.unit.view_tables import add_file, add_model, add_rows, ask, make_score, promote
 
 SHADOW, CHAMPION = "model-s", "model-a"
 
@@ -31,52 +31,13 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 def add_shadow(connection: duckdb.DuckDBPyConnection, name: str, scores: list[float]) -> None:
     """Add the scores of the shadow for the first rows of a file."""
     rows = [
-        {
-            "source_sha256": name,
-            "row_number": number,
-            "model_id": SHADOW,
-            "score": score,
-            "sentiment": "positive" if score >= 0.5 else "negative",
-            "predicted_rating": 1 + 9 * score,
-            "token_count": 4,
-            "oov_rate": 0,
-            "truncated": False,
-            "run_id": "run",
-            "scored_at": NOON,
-        }
-        for number, score in enumerate(scores, start=1)
+        make_score(name, number, SHADOW, "run", score=score) for number, score in enumerate(scores, start=1)
     ]
     add_rows(connection, "shadow_scores", rows)
 
 
 def compare(connection: duckdb.DuckDBPyConnection, columns: str, where: str = "source IS NULL") -> list[Any]:
     return ask(connection, f"SELECT {columns} FROM shadow_comparison WHERE {where} ORDER BY ALL")
-
-
-def test_two_models_are_compared_on_the_reviews_that_both_scored(
-    connection: duckdb.DuckDBPyConnection,
-) -> None:
-    add_file(connection, "f", [{"score": 0.9}, {"score": 0.4}, {"score": 0.2}])
-    add_file(connection, "g", [{"score": 0.9}])
-    add_shadow(connection, "f", [0.8, 0.6, 0.2])
-    columns = (
-        "model_id, compared_with, reviews, flips, round(share_agreement, 3), round(mean_score_difference, 3)"
-    )
-    columns += ", round(mean_rating_difference, 3), round(correlation, 3), labelled_reviews, shadow_accuracy"
-    assert compare(connection, columns) == [
-        (
-            SHADOW,
-            CHAMPION,
-            3,
-            1,
-            0.667,
-            0.1,
-            0.9,
-            round(float(np.corrcoef([9, 4, 2], [8, 6, 2])[0, 1]), 3),
-            0,
-            None,
-        )
-    ]
 
 
 @pytest.mark.parametrize("learner", [SHADOW, CHAMPION])
@@ -89,48 +50,6 @@ def test_labels_and_ratings_that_one_model_may_have_learnt_from_judge_neither(
         add_file(connection, name, [{"score": 0.9, "given_rating": 9}], day, CHAMPION)
         add_shadow(connection, name, [0.8])
     assert compare(connection, "reviews, labelled_reviews, rated_reviews") == [(2, 1, 1)]
-
-
-def test_labels_and_ratings_judge_both_models(connection: duckdb.DuckDBPyConnection) -> None:
-    rows: list[dict[str, Any]] = [
-        {"score": 0.9, "given_label": "positive"},
-        {"score": 0.9, "given_rating": 2},
-        {"score": 0.1, "given_rating": 5},
-        {"score": 0.1, "given_label": "negative", "given_rating": 1},
-    ]
-    add_file(connection, "f", rows)
-    add_shadow(connection, "f", [0.9, 0.1, 0.1, 0.9])
-    columns = "labelled_reviews, shadow_accuracy, champion_accuracy, only_shadow_right, only_champion_right"
-    columns += ", accuracy_gain, rated_reviews, round(shadow_rating_mae, 3), round(champion_rating_mae, 3)"
-    assert compare(connection, columns) == [
-        (3, 2 / 3, 2 / 3, 1, 1, 0, 3, round(11.3 / 3, 3), round(11.1 / 3, 3))
-    ]
-
-
-def test_each_source_has_a_row_of_its_own(connection: duckdb.DuckDBPyConnection) -> None:
-    for name in ("f", "g"):
-        add_file(connection, name, [{"score": 0.9}, {"score": 0.9}])
-        add_shadow(connection, name, [0.9, 0.1])
-    connection.execute("UPDATE scored_files SET source = 'shop' WHERE source_sha256 = 'g'")
-    assert compare(connection, "source, reviews, flips", "true") == [
-        ("default", 2, 1),
-        ("shop", 2, 1),
-        (None, 4, 2),
-    ]
-
-
-def test_a_review_that_came_again_counts_once(connection: duckdb.DuckDBPyConnection) -> None:
-    add_file(connection, "f", [{"review_id": "r1", "given_rating": 9}])
-    add_file(connection, "g", [{"review_id": "r1", "given_rating": 1}], day=1)
-    for name in ("f", "g"):
-        add_shadow(connection, name, [0.9])
-    assert compare(connection, "reviews, labelled_reviews, shadow_accuracy") == [(1, 1, 0)]
-
-
-def test_scores_that_never_differ_have_no_correlation(connection: duckdb.DuckDBPyConnection) -> None:
-    add_file(connection, "f", [{"score": 0.5}, {"score": 0.5}])
-    add_shadow(connection, "f", [0.1, 0.9])
-    assert compare(connection, "correlation") == [(None,)]
 
 
 @pytest.mark.slow
@@ -178,12 +97,6 @@ def test_the_interval_of_the_gain_is_that_of_the_bootstrap_over_titles(
         pytest.approx(expected.lower, abs=0.01),
         pytest.approx(expected.upper, abs=0.01),
     )
-
-
-def test_labels_of_one_title_have_no_interval(connection: duckdb.DuckDBPyConnection) -> None:
-    add_file(connection, "f", [{"given_label": "positive", "movie_id": "tt1"}] * 3)
-    add_shadow(connection, "f", [0.9, 0.1, 0.9])
-    assert compare(connection, "labelled_reviews, gain_lower, gain_upper") == [(3, None, None)]
 
 
 PAIRS = """

@@ -45,14 +45,6 @@ def test_without_a_database_there_is_no_shadow_and_none_is_made(tmp_path: Path) 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_started_model_is_the_shadow_from_now_on(warehouse: Path) -> None:
-    assert find_shadow(warehouse) is None
-    shadow = start(warehouse)
-    assert find_shadow(warehouse) == shadow
-    assert (shadow.model_id, shadow.started_by, shadow.until) == ("b", "ann", TOMORROW)
-    assert shadow.since == shadow.started_at
-
-
 def test_a_second_model_can_not_be_the_shadow_too(warehouse: Path) -> None:
     start(warehouse)
     with pytest.raises(UsageError, match="there is one at a time"):
@@ -64,12 +56,6 @@ def test_starting_the_shadow_again_changes_its_end_alone(warehouse: Path) -> Non
     again = start(warehouse, until=TOMORROW + timedelta(days=7))
     assert (again.number, again.started_at) == (first.number, first.started_at)
     assert again.until == TOMORROW + timedelta(days=7)
-
-
-def test_the_beginning_of_a_shadow_does_not_change(warehouse: Path) -> None:
-    start(warehouse)
-    with pytest.raises(UsageError, match="leave out --since"):
-        start_shadow(warehouse, ShadowStart("b", "ann", TOMORROW, since=datetime(2026, 1, 1, tzinfo=UTC)))
 
 
 @pytest.mark.slow

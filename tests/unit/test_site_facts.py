@@ -1,19 +1,18 @@
 """Tests of what the pages of movies and the overview show: figures as the views have them."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
 import pytest
 
 from tasks.pages.sections import Answers, Rows
-from tasks.site.movie import describe_trend, read_movie, read_movies
+from tasks.site.movie import read_movie, read_movies
 from tasks.site.movie_search import Search, find_movies, keep_titles
 from tests.support.databases import make_tables
 from tests.support.filled_tables import FilledTables, fill_tables
-from tests.support.report_homes import NEXT_RUN, RUN, key_by_query
-from tests.support.sent_files import send_files
+from tests.support.report_homes import NEXT_RUN, key_by_query
 from tests.support.sites import ROWS
 from tests.support.warehouse_parts import PartFile
 
@@ -120,80 +119,10 @@ def test_the_pages_of_many_movies_show_what_each_shows_alone(
     assert together == alone
 
 
-@pytest.mark.parametrize(
-    ("trend", "error", "freedom", "says"),
-    [
-        (-7.53, 3.18, 4, "No trend beyond chance: its reviews fall by 7.5 stars a year, but"),
-        (-7.53, 1.18, 40, "Falls by 7.5 stars a year, beyond chance."),
-        (5.91, 0.45, 3, "Rises by 5.9 stars a year, beyond chance."),
-        (5.0, 1.0, 1, "No trend beyond chance: its reviews rise by 5.0 stars a year, but"),
-        (0.0, 0.0, 2, "It shows no trend"),
-        (None, None, -2, "Too few reviews to tell a trend"),
-    ],
-)
-def test_a_trend_is_beyond_chance_where_its_error_and_the_number_of_reviews_leave_no_other_reason(
-    trend: float | None, error: float | None, freedom: int, says: str
-) -> None:
-    figures = {"trend": trend, "trend_error": error, "freedom": freedom}
-    assert describe_trend(figures).startswith(says)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("years", "periods"),
-    [
-        ((2023, 2024), ["2023 Q2", "2024 Q2", None]),
-        ((2010, 2024), ["2010", "2024", None]),
-        ((1950, 2024), ["1950s", "2020s", None]),
-    ],
-)
-def test_a_rating_over_time_is_by_quarter_year_or_decade(
-    years: tuple[int, int], periods: list[str | None], tables: FilledTables
-) -> None:
-    days = [*(datetime(year, 5, 1, tzinfo=UTC) for year in years), None]
-    fill_site(tables, make_reviews(days))
-    assert [row["period"] for row in read_movie_of(tables)["movie-over-time"]] == periods
-
-
-@pytest.mark.slow
-def test_reviews_are_clearly_for_or_against_or_in_doubt_and_each_text_is_shown_once(
-    tables: FilledTables,
-) -> None:
-    scores = {
-        "clearly for it": (0.99, 0.8, 0.76),
-        "clearly against it": (0.01, 0.2, 0.24),
-        "in doubt": (0.5, 0.55, 0.4),
-    }
-    rows: list[dict[str, Any]] = [
-        {"movie_id": MOVIE, "text": f"{kind} {score}", "score": score, "review_id": f"{kind} {score}"}
-        for kind, each in scores.items()
-        for score in each
-    ]
-    rows += [{**row, "review_id": f"again {row['score']}"} for row in rows[::3]]
-    rows.append({"movie_id": MOVIE, "text": "one more", "score": 0.7})
-    fill_site(tables, rows)
-    shown = read_movie_of(tables)["movie-voices"]
-    assert {kind: [row["text"] for row in shown if row["kind"] == kind] for kind in scores} == {
-        kind: [f"{kind} {score}" for score in each] for kind, each in scores.items()
-    }
-
-
-@pytest.mark.parametrize(("days", "step"), [(40, "day"), (200, "week"), (1000, "month"), (4000, "year")])
-def test_a_longer_history_is_shown_in_longer_steps(days: int, step: str, tables: FilledTables) -> None:
-    send_files(tables.connection, "shop", datetime.now(UTC) - timedelta(days))
-    assert [row["step"] for row in Answers(tables.ask).find("time-step")] == [step]
-
-
 def find(tables: FilledTables, query: str) -> Rows:
     rows = Answers(tables.ask).find(query)
     tables.drop_temporary()
     return rows
-
-
-def test_the_overview_counts_what_came_in_and_what_was_called_right(site: FilledTables) -> None:
-    totals = find(site, "source-figures")[0]
-    assert (totals["reviews"], totals["accuracy"], totals["judged"]) == (3, 1.0, 2)
-    assert [run["run_id"] for run in find(site, "newest-runs")] == [RUN]
 
 
 @pytest.mark.slow
@@ -207,14 +136,6 @@ def test_a_review_that_came_again_counts_once_but_each_time_for_the_model_that_s
     assert [row["judged"] for row in (totals, source, model)] == [2, 2, 4]
     assert [row["accuracy"] for row in (totals, source, model)] == [0.5, 0.5, 0.75]
     assert source["stars_off"] == pytest.approx((abs(2.8 - 9) + abs(2.8 - 2)) / 2)
-
-
-@pytest.mark.slow
-def test_a_source_whose_reviews_came_again_elsewhere_is_still_named(site: FilledTables) -> None:
-    site.run([PartFile("again.csv", ROWS, ledger={"source": "shop"})], NEXT_RUN)
-    site.settle()
-    found = {row["source"]: row["reviews"] for row in find(site, "source-figures") if row["source"]}
-    assert found == {"shop": 3, "default": 0}
 
 
 def test_labels_that_a_model_may_have_learnt_from_do_not_judge_it_on_the_overview(site: FilledTables) -> None:

@@ -83,18 +83,3 @@ def test_a_missing_bundle_is_marked_on_the_site_and_by_the_command(tmp_path: Pat
     assert "Next: put that of a backup back, or train it again." in lines[-1]
     for name in ("models.html", "index.html"):
         assert f"The bundle is missing of {OTHER}:" in (make_page(home, name, {}) or "")
-
-
-@pytest.mark.slow
-def test_lines_of_charts_have_short_names_of_their_own(tmp_path: Path) -> None:
-    home = make_home(tmp_path)
-    names = ["cnn_lstm-s0-2a4cbcb0a795", "lstm-s0-46ffed20a0f7", "lstm-s0-3d239b0aa192"]
-    values = ", ".join(f"('{name}')" for name in names)
-    change(
-        home.warehouse,
-        "CREATE TEMP TABLE one AS FROM models LIMIT 1; DELETE FROM models; INSERT INTO models SELECT one.* REPLACE "
-        f"(name AS model_id) FROM one, (VALUES {values}) AS named (name)",
-    )
-    with asking(home.folder) as ask:
-        shown = {row["model_id"]: row["name"] for row in Answers(ask).find("first-models")}
-    assert [shown[name] for name in names] == ["cnn_lstm-s0", "46ffed20a0f7", "3d239b0aa192"]

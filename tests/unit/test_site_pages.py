@@ -11,16 +11,15 @@ from typing import Any
 
 import pytest
 
-from data_contracts.errors import SourceError, UsageError
+from data_contracts.errors import UsageError
 from data_contracts.storage import durable
 from data_contracts.storage.home import Home
-from tasks.pages.looks import show_text
 from tasks.pages.page_names import name_page
 from tasks.site.movie_search import format_movies, render_movies
 from tasks.site.pages import make_page
 from tests.support.once import copy_once
 from tests.support.parsed_pages import Page
-from tests.support.report_homes import HOSTILE, RUN, change, make_run
+from tests.support.report_homes import HOSTILE, change, make_run
 from tests.support.sites import (
     add_challenger,
     add_rows,
@@ -52,29 +51,17 @@ def test_a_site_has_an_overview_a_search_and_a_page_a_movie(home: Home) -> None:
     assert "its writer gave 9 stars" in text
 
 
-@pytest.mark.parametrize(
-    "name", ["notes.txt", "movies/notes.html", "movies/folder", "images/a.html", "a.html"]
-)
+@pytest.mark.parametrize("name", ["notes.txt", "movies/notes.html", "images/a.html", "index.html"])
 def test_a_folder_with_other_files_is_refused_and_stays_as_it_is(name: str, home: Home) -> None:
     folder = home.folder / "written"
+    if name == "index.html":
+        shutil.rmtree(folder)
     (folder / name).parent.mkdir(exist_ok=True)
     (folder / name).write_text("mine")
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
-    with pytest.raises(
-        UsageError, match=r"written: has .*, which the site did not write\. Next: name a new folder"
-    ):
+    with pytest.raises(UsageError, match=r"has .*, which the site did not write\. Next: name a new folder"):
         write_pages(home)
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
-
-
-def test_a_web_site_of_somebody_else_is_refused_and_stays_as_it_is(home: Home) -> None:
-    shutil.rmtree(home.folder / "written")
-    page = home.folder / "written" / "index.html"
-    page.parent.mkdir()
-    page.write_text("mine")
-    with pytest.raises(UsageError, match=r"has index\.html, which the site did not write"):
-        write_pages(home)
-    assert page.read_text() == "mine"
 
 
 @pytest.mark.parametrize("name", ["index.html", "movies", FIRST])
@@ -203,20 +190,6 @@ def test_pages_are_whole_with_landmarks_headings_and_unique_ids(hostile: Path) -
         assert {each for value in page.values("aria-labelledby") for each in value.split()} <= set(ids)
 
 
-def test_a_long_text_is_cut(hostile: Path) -> None:
-    content = (hostile / "movies" / "tt0000009.html").read_text("utf-8")
-    assert [len(run) for run in re.findall("y{2,}", content)] == [320, 680]
-
-
-@pytest.mark.parametrize("left", ["<", "<b", "<br", "<br /", "\r"])
-def test_a_text_is_not_cut_within_a_break_and_its_rest_does_not_repeat_its_beginning(left: str) -> None:
-    words = " ".join(str(number) for number in range(1000, 1190))
-    row = {"text": words + left, "characters": 5000, "row_name": "a:1"}
-    shown = re.findall(r'<p class="text" dir="auto">(.*?)</p>', show_text(row), re.DOTALL)
-    assert [each[-5:] for each in shown] == ["1063…", "1189…"]
-    assert "".join(shown).replace("…", "") == words
-
-
 def read_first_page(home: Home) -> Page:
     return Page(make_page(home, "index.html", {}) or "")
 
@@ -229,16 +202,6 @@ def test_scores_of_a_champion_trained_on_made_up_reviews_are_called_a_demonstrat
     change(home.warehouse, f"UPDATE models SET dataset = '{dataset}'")
     text = read_first_page(home).text
     assert ("trained on made-up reviews, so its scores are a demonstration" in text) is is_told
-
-
-def test_a_report_is_linked_where_there_is_one_and_in_a_folder_none_is(home: Home) -> None:
-    assert not [link for link in read_first_page(home).values("href") if "reports" in link]
-    home.reports.mkdir()
-    (home.reports / f"{RUN}.html").write_text("")
-    assert f"../reports/{RUN}.html" in read_first_page(home).values("href")
-    assert not [
-        link for link in read_pages(write_pages(home))["index.html"].values("href") if "reports" in link
-    ]
 
 
 def make_movies(number: int) -> list[dict[str, Any]]:
@@ -274,15 +237,3 @@ def test_an_id_or_a_title_with_a_line_end_is_one_line_of_the_list() -> None:
         "c\\u2028d",
         {"0": name_page("a\nb")},
     )
-
-
-def test_a_folder_that_can_not_be_written_is_named(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(self: Path, target: Path) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "replace", fail)
-    with pytest.raises(
-        SourceError, match=r"site can't be written \(No space left on device\)\. Next: free disk space"
-    ):
-        write_pages(home)
-    assert not [path for path in home.folder.rglob("*") if ".tmp" in path.name]

@@ -46,11 +46,6 @@ def test_duckdb_itself_joins_the_titles_as_a_page_shows(
     assert re.search(r"The Film\W+2\W", capfd.readouterr().out)
 
 
-def test_a_year_may_be_missing_or_no_year() -> None:
-    assert parse_titles("movie_id,title\ntt1,A") == {"tt1": Title("A")}
-    assert parse_titles("movie_id,title,year\ntt1,A\ntt2,B,soon")["tt2"] == Title("B")
-
-
 @pytest.mark.parametrize(
     ("content", "says"),
     [

@@ -1,18 +1,15 @@
 """Tests how `reviews up` supervises its processes: their output, its log, a hanging server, an orderly stop."""
 
-import errno
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import psutil
@@ -42,8 +39,6 @@ from deployments.local_server.up_log import (
     make_safe_echo,
 )
 from deployments.marked_processes import find_parents, kill_marked, list_run_processes
-from deployments.metrics.metric_definitions import SERVER_UP, Sample
-from deployments.metrics.server_metrics import read_server_metrics
 from deployments.settings import Settings, load_settings
 from tasks.support.lock_holders import RUN_VARIABLE
 from tests.support.marked import start_marked
@@ -84,24 +79,6 @@ def test_a_process_can_write_on_when_the_disk_of_the_log_is_full(tmp_path: Path)
     with start(talkative, echo) as child:
         assert child.process.wait(60) == 0
     os.close(full)
-
-
-def test_what_a_full_disk_swallowed_is_counted_once_there_is_space_again(tmp_path: Path) -> None:
-    said: list[str] = []
-    is_full = True
-
-    def echo(text: str) -> None:
-        if is_full:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        said.append(text)
-
-    echo_or_drop = make_safe_echo(echo, tmp_path / "up.log")
-    echo_or_drop("one"), echo_or_drop("two")
-    is_full = False
-    echo_or_drop("three"), echo_or_drop("four")
-    assert said[1:] == ["three", "four"]
-    assert said[0].startswith("(2 messages could not be written here: ")
-    assert "No space left" in said[0]
 
 
 HEAD = "22:14:09.{0} | ERROR   | docket.dependencies - ↩ [ {0}ms] monitor_late_runs()"
@@ -332,24 +309,3 @@ def test_status_of_a_server_that_does_not_answer_says_so_in_time(monkeypatch: py
         ):
             status.read_status(running, load_settings({}))
     assert caught.value.exit_status == 1
-
-
-def test_a_server_whose_pages_are_gone_is_not_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Answers(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_error(500)
-
-        def log_message(self, *what: object) -> None: ...
-
-    monkeypatch.setattr(status, "get_client", lambda sync_client: nullcontext())
-    monkeypatch.setattr(status, "_read_server", lambda *what: {"is_up": True})
-    with HTTPServer(("127.0.0.1", 0), Answers) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_port}"
-        running = Running(7, url, f"{url}/api", "2026-11-26", "checkout", is_ready=True)
-        settings = load_settings({"REVIEWS_PORT": str(server.server_port)})
-        with pytest.raises(ReviewsError, match=r"\(process 7\), but shows no page"):
-            status.read_status(running, settings)
-        with temporary_settings({PREFECT_API_URL: settings.api_url}):
-            assert read_server_metrics(settings) == [Sample(SERVER_UP, (), 0)]
-        server.shutdown()

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from models.evaluation.promise_judging import LAST_DAYS, Tally
-from tasks.training.champion_promise import Judged, describe_standing, find_standing, judge_champion
+from tasks.training.champion_promise import Judged, judge_champion
 from tasks.training.due import DRIFT_DAYS, find_new_reasons, name_reason
 from tests.support.databases import borrow_tables
 from tests.support.warehouse_parts import NOON
@@ -195,20 +195,6 @@ def test_a_fall_is_a_reason_and_named_once_for_a_champion(connection: Tables) ->
     assert list_reasons(connection) == {}
     promote(connection, CHAMPION, "rollback", day=1)
     assert list(list_reasons(connection)) == ["accuracy"]
-
-
-def test_the_status_says_what_was_promised_and_what_is_held(connection: Tables) -> None:
-    assert describe_standing(find_standing(connection)) == []
-    judge(connection)
-    promised = "  champion  model-a promised 93.0% right on held-out reviews of the archive, "
-    assert describe_standing(find_standing(connection)) == [
-        f"{promised}no review came labelled since 2026-03-01, in the last 90 days"
-    ]
-    add(connection, "monday", 1, 40, 36)
-    record(connection, 40)
-    [first] = describe_standing(find_standing(connection))
-    holds = "holds 90.0% of 40 reviews that came labelled since 2026-03-01, in the last 90 days"
-    assert first == f"{promised}{holds}"
 
 
 def test_texts_of_the_archive_are_no_new_labels_since_no_training_learns_from_them(

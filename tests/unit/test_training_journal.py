@@ -1,7 +1,6 @@
 """Tests of the checkpoints of a training: what is kept, and that a damaged one is never used."""
 
 from collections.abc import Callable
-from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,7 +8,6 @@ import numpy as np
 import pytest
 
 from models.training import journal as module
-from models.training.background import start_thread
 from models.training.journal import Journal, find_earlier_seconds
 
 
@@ -42,13 +40,6 @@ def test_the_newest_checkpoint_of_a_part_is_loaded(journal: Journal) -> None:
     assert datetime.now(UTC) - found.saved_at < timedelta(minutes=5)
 
 
-def test_how_much_of_a_part_is_done_is_known_without_reading_it(journal: Journal) -> None:
-    assert journal.find_done("fit") == Journal().find_done("fit") == 0
-    save(journal, 9, 10)
-    find_newest(journal).write_bytes(b"")
-    assert journal.find_done("fit") == 10
-
-
 def test_the_newest_two_of_a_part_are_kept(journal: Journal, tmp_path: Path) -> None:
     save(journal, 1, 2, 3)
     save(journal, 1, part="word-vectors")
@@ -57,11 +48,6 @@ def test_the_newest_two_of_a_part_are_kept(journal: Journal, tmp_path: Path) -> 
         "fit-000000003",
         "word-vectors-000000001",
     ]
-
-
-def test_without_a_folder_nothing_is_kept() -> None:
-    save(Journal(), 1)
-    assert Journal().load("fit") is None
 
 
 def flip_bit(content: bytes) -> bytes:
@@ -80,14 +66,6 @@ def test_a_damaged_checkpoint_is_told_of_and_the_one_before_is_loaded(
     assert found.done == 1
     assert [newest.name in line for line in warned] == [True]
     assert not newest.exists()
-
-
-def test_a_checkpoint_under_another_digest_is_damaged(journal: Journal, warned: list[str]) -> None:
-    save(journal, 1)
-    newest = find_newest(journal)
-    newest.rename(newest.with_name("fit-000000005-0123456789abcdef.npz"))
-    assert journal.load("fit") is None
-    assert len(warned) == 1
 
 
 def test_a_checkpoint_that_can_not_be_written_is_told_of_and_the_training_goes_on(
@@ -119,14 +97,3 @@ def test_the_seconds_of_a_training_are_those_of_all_its_times(journal: Journal, 
     save(Journal(folder=tmp_path, earlier_seconds=100.0), 1)
     assert 100 <= find_earlier_seconds(tmp_path) < 110
     assert Journal(earlier_seconds=100.0).begin(lambda rows: None).count_seconds() >= 100
-
-
-def test_a_thread_of_a_training_knows_the_run_of_its_caller() -> None:
-    run = ContextVar[str]("run", default="none")
-    run.set("this one")
-    assert start_thread(run.get).result() == "this one"
-
-
-def test_an_error_in_a_thread_of_a_training_is_raised_where_its_result_is_needed() -> None:
-    with pytest.raises(ZeroDivisionError):
-        start_thread(lambda: 1 // 0).result()

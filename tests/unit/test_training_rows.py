@@ -59,31 +59,12 @@ def test_a_text_without_a_label_that_repeats_is_read_once(tmp_path: Path) -> Non
     assert rows.unlabelled == ["One", "Another"]
 
 
-def test_reviews_without_a_label_are_not_read_where_nobody_asks(tmp_path: Path) -> None:
-    assert load_rows(write_reviews(tmp_path, ["One"])).unlabelled == []
-
-
-def test_reviews_without_a_label_leave_the_other_rows_as_they_are(tmp_path: Path) -> None:
-    folder = write_reviews(tmp_path, ["One"])
-    without, with_them = load_rows(folder), load_rows(folder, with_unlabelled=True)
-    for part in ("train", "validation", "test"):
-        assert getattr(without, part).texts == getattr(with_them, part).texts
-
-
 def test_words_of_reviews_without_a_label_count_for_the_vocabulary(tmp_path: Path) -> None:
     folder = write_reviews(tmp_path, ["unheard"] + [f"unheard {number}" for number in range(60)])
     wide = replace(find_variant("wide_lstm"), vocabulary_size=20, sequence_length=16)
     vocabulary = encode_rows(load_rows(folder, with_unlabelled=True), wide).vocabulary
     assert "unheard" in vocabulary.words[:10]
     assert "unheard" not in encode_rows(load_rows(folder), wide).vocabulary.words
-
-
-def test_reviews_without_a_label_are_encoded_like_the_others(plain: TrainingRows) -> None:
-    variant = replace(find_variant("wide_lstm"), vocabulary_size=50, sequence_length=16)
-    encoded = encode_rows(plain, variant)
-    words = encoded.vocabulary.ids()
-    said = ["a", "review", "that", "nobody", "labelled"]
-    assert encoded.unlabelled.pad()[0].tolist() == [0] * 11 + [words[word] for word in said]
 
 
 @pytest.mark.slow

@@ -77,11 +77,3 @@ def test_every_asked_run_starts_in_order_and_the_work_of_every_other_is_done(ste
         doer = queue.done_by.get(run.id, run)
         assert doer.parameters == run.parameters
         assert run.id in started or doer.id not in queue.killed
-
-
-def test_fifty_late_runs_of_a_schedule_count_as_one() -> None:
-    queue = Queue()
-    for _ in range(50):
-        queue.arrive("SCHEDULE", 0)
-    queue.drain()
-    assert (len(queue.started), len(queue.done_by)) == (1, 49)

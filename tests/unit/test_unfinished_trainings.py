@@ -60,11 +60,6 @@ def load(home: Home, job: TrainingJob, *, anew: bool = False) -> bool:
         return journal.load("fit") is not None
 
 
-def test_the_same_training_finds_its_checkpoints(home: Home, job: TrainingJob) -> None:
-    save(home, job)
-    assert load(home, make_job("a good film", "a bad film"))
-
-
 def relabel(job: TrainingJob) -> TrainingJob:
     train = job.rows.train
     return replace(job, rows=replace(job.rows, train=replace(train, positive=~train.positive)))
@@ -121,26 +116,6 @@ def test_of_two_processes_with_the_same_training_one_keeps_checkpoints(home: Hom
         assert journal.folder is None
     assert ["another process does the same training" in line for line in told] == [True]
     assert load(home, job)
-
-
-def test_what_a_killed_write_left_is_removed(home: Home, job: TrainingJob) -> None:
-    save(home, job)
-    leftover = find_folder(home, job) / f".fit-2.{os.getpid()}.tmp"
-    leftover.write_bytes(b"half")
-    assert load(home, job)
-    assert not leftover.exists()
-
-
-def test_a_training_that_goes_on_says_so_with_the_time(home: Home, job: TrainingJob) -> None:
-    save(home, job)
-    told: list[str] = []
-    with keep_journal(home, job, told.append, anew=False) as journal:
-        found = journal.load("fit")
-        assert found is not None
-        journal.go_on("epoch 2 of 2", found.saved_at)
-    assert told == [
-        f"Goes on at epoch 2 of 2; the training was stopped after {found.saved_at:%Y-%m-%d %H:%M} UTC."
-    ]
 
 
 def make_old(folder: Path, days: float) -> None:

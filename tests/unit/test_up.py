@@ -1,27 +1,25 @@
 """Tests of the parts of `reviews up` that need no server: environment, port, marks, the published state."""
 
-import errno
 import json
 import os
 import signal
 import socket
 import subprocess
 import threading
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psutil
 import pytest
 from click.testing import CliRunner
 
 from data_contracts.errors import ReviewsError, UsageError
 from data_contracts.storage.home import Home
-from deployments.local_server import detached, status
-from deployments.local_server.running import Running, find_running, require_running, write_running
+from deployments.local_server import detached
+from deployments.local_server.running import find_running, require_running, write_running
 from deployments.local_server.stopping import bring_down
 from deployments.local_server.up import DATABASE_VARIABLE, build_environment_of_up, run_up
 from deployments.marked_processes import find_marked, stop_processes
@@ -125,18 +123,6 @@ def test_marked_processes_are_stopped_even_if_they_will_not_and_others_are_left(
     other.wait(5)
 
 
-def test_down_where_another_users_is_up_says_so(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(process: int, number: int) -> None:
-        raise PermissionError(errno.EPERM, "Operation not permitted")
-
-    monkeypatch.setattr(os, "kill", refuse)
-    settings.home.prefect.mkdir(parents=True)
-    with hold_folder(settings.home.prefect):
-        write_running(settings, is_ready=True, started_at=datetime.now(UTC))
-        with pytest.raises(ReviewsError, match="Next: `reviews down` as that user"):
-            bring_down(settings, lambda line: None)
-
-
 def test_status_as_json_says_that_nothing_is_up_with_the_same_exit_status(settings: Settings) -> None:
     done = CliRunner().invoke(main, ["--home", str(settings.home.folder), "status", "--format", "json"])
     assert done.exit_code == 1
@@ -173,22 +159,6 @@ def test_the_status_names_open_findings_with_commands_that_can_be_copied(setting
     assert f"  delivery    {late.what}. Next: reviews --home {settings.home.folder} sql sources\n" in said
     found = json.loads(CliRunner().invoke(main, [*command, "--format", "json"]).stdout)
     assert [each["subject"] for each in found["findings"]] == ["shop"]
-
-
-@pytest.mark.parametrize("number", [404, 500])
-def test_status_of_a_server_that_still_starts_or_whose_database_is_away_is_one_sentence(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
-    def fail(*what: object) -> None:
-        httpx.Response(number, request=httpx.Request("GET", settings.api_url)).raise_for_status()
-
-    monkeypatch.setattr(status, "get_client", lambda sync_client: nullcontext())
-    monkeypatch.setattr(status, "_read_server", fail)
-    running = Running(7, settings.ui_url, settings.api_url, "2026-03-01T00:00:00+00:00", "/checkout", True)
-    with pytest.raises(
-        ReviewsError, match=rf"status {number}: it is still starting, or .* Next: .*up\.log\.$"
-    ):
-        status.read_status(running, settings)
 
 
 SLOW_TO_STOP = "trap 'sleep 0.1; exit 7' TERM; echo ready; while :; do sleep 0.01; done"
@@ -244,14 +214,3 @@ def test_a_detached_one_does_not_take_another_that_stops_for_one_that_is_up(
         write_running(settings, started_at=datetime.now(UTC), **state)
         threading.Timer(0.1, until_stopped.close).start()
         assert detached._find_settled(settings) is None
-
-
-def test_another_that_neither_comes_up_nor_ends_is_not_said_to_be_up(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(detached, "START_SECONDS", 0.1)
-    settings.home.prefect.mkdir(parents=True)
-    with hold_folder(settings.home.prefect):
-        write_running(settings, is_ready=False, started_at=datetime.now(UTC))
-        with pytest.raises(ReviewsError, match=rf"process {os.getpid()}.*starting or stopping.*down --now"):
-            detached.start_detached(settings, lambda line: None)
