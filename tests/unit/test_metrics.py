@@ -8,9 +8,8 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import duckdb
@@ -21,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from data_contracts.storage.home import Home
 from deployments.installation_paths import PROJECT_ROOT, RUNBOOK
-from deployments.metrics import home_metrics, server_metrics
+from deployments.metrics import server_metrics
 from deployments.metrics.home_metrics import (
     make_cached_reader,
     make_unscored_finder,
@@ -152,26 +151,6 @@ def test_the_database_is_read_again_only_when_its_copy_was_replaced(tmp_path: Pa
     assert read() is not first
 
 
-def test_a_database_that_takes_long_to_read_is_not_read_at_every_scrape(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    home, clock = Home(tmp_path), [0.0]
-
-    def take_long(published: Path) -> list[Sample]:
-        clock[0] += 3
-        return []
-
-    monkeypatch.setattr(home_metrics, "read_database", take_long)
-    read = make_cached_reader(home.published, lambda: clock[0])
-    publish(home)
-    first = read()
-    publish(home)
-    clock[0] += 59
-    assert read() is first
-    clock[0] += 1
-    assert read() is not first
-
-
 # Of the inbox
 
 
@@ -206,62 +185,10 @@ def test_a_file_waits_until_its_content_is_in_the_ledger_under_any_name(tmp_path
 # Of the server
 
 
-class Client:
-    """A client of a server with one run of each deployment, which ended well, and one that failed before."""
-
-    def __enter__(self) -> "Client":
-        return self
-
-    def __exit__(self, *raised: object) -> None: ...
-
-    def read_workers_for_work_pool(self, pool: str, worker_filter: object) -> list[object]:
-        return [SimpleNamespace(name="reviews-up")]
-
-    def read_deployments(self, **_: object) -> list[Any]:
-        """Return deployments of which the schedule is on, off, or paused with the deployment."""
-        on, off = SimpleNamespace(active=True), SimpleNamespace(active=False)
-        return [
-            SimpleNamespace(name="score-reviews", paused=False, schedules=[off, on]),
-            SimpleNamespace(name="back-up-home", paused=False, schedules=[off]),
-            SimpleNamespace(name="verify-home", paused=True, schedules=[on]),
-        ]
-
-    def read_flow_runs(self, flow_run_filter: Any, **rest: Any) -> list[Any]:
-        from prefect.client.schemas.objects import FlowRun, StateType
-
-        states = flow_run_filter.state.type.any_
-        if StateType.COMPLETED not in states:
-            return []
-        end = datetime(2026, 3, 1, tzinfo=UTC)
-        run = FlowRun.model_construct(
-            state_type=StateType.COMPLETED, end_time=end, total_run_time=timedelta(seconds=4)
-        )
-        return [run]
-
-
 @pytest.fixture
 def named_server() -> Iterator[None]:
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
         yield
-
-
-@pytest.mark.usefixtures("named_server")
-def test_the_runs_of_each_deployment_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_metrics, "get_client", lambda sync_client: Client())
-    figures = gather(read_server_metrics(load_settings({})))
-    own = {name: each[("score-reviews",)] for name, each in figures.items() if ("score-reviews",) in each}
-    assert own == {
-        "reviews_schedule_active": 1,
-        "reviews_runs_active": 0,
-        "reviews_runs_waiting": 0,
-        "reviews_last_success_timestamp_seconds": datetime(2026, 3, 1, tzinfo=UTC).timestamp(),
-        "reviews_last_run_seconds": 4,
-        "reviews_last_run_failed": 0,
-    }
-    scheduled = figures["reviews_schedule_active"]
-    assert [name for name, is_on in scheduled.items() if is_on] == [("score-reviews",)]
-    assert figures["reviews_workers_online"] == {(): 1}
-    assert figures["reviews_server_up"] == {(): 1}
 
 
 def test_where_no_server_is_named_none_is_started(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,6 @@
 """Tests that models are recorded with their figures, and that the last promotion determines the champion."""
 
 import getpass
-import json
 from pathlib import Path
 from socket import gethostname
 from typing import Any
@@ -61,21 +60,6 @@ def record(warehouse: Path, *model_ids: str, champion: str | None = None) -> Non
     copy_once(("models", model_ids, champion), warehouse.parent, make)
 
 
-def test_a_model_is_kept_with_its_figures(warehouse: Path) -> None:
-    record(warehouse, "m1")
-    (row,) = list_models(warehouse)
-    figures = {"test_accuracy": 0.9, "test_ece": 0.02, "validation_auc": 0.95, "validation_log_loss": 0.25}
-    figures |= {
-        "test_accuracy_unseen_texts": 0.8,
-        "baseline_test_accuracy": 0.91,
-        "test_rows": 100,
-        "seed": 3,
-    }
-    assert {name: row[name] for name in figures} == figures
-    assert json.loads(row["metrics"])["evaluations"]["test"]["true_positives"] == 4
-    assert (row["is_champion"], row["promoted_at"], row["dataset"]) == (False, None, "sample")
-
-
 def test_a_bundle_written_anew_renews_its_row(warehouse: Path) -> None:
     record(warehouse, "m1")
     anew = {"data": "d1", "code": "c2", "bundle": "of the second time"}
@@ -106,12 +90,6 @@ def test_a_promoted_model_is_named_by_the_beginning_of_its_id(warehouse: Path) -
         BundleError, match=r"'m2' is unknown or was never promoted.*Promoted are: m1, m10, m30\."
     ):
         find_scoring_model(warehouse, "m2")
-
-
-def test_promoting_the_champion_again_adds_nothing(warehouse: Path) -> None:
-    record(warehouse, "m1")
-    assert promote_model(warehouse, "m1", "once") == promote_model(warehouse, "m1", "twice")
-    assert read_promotions(warehouse) == [(1, "promote", "m1", None)]
 
 
 def test_a_model_that_is_not_recorded_can_not_be_promoted(warehouse: Path) -> None:
@@ -164,12 +142,6 @@ def test_the_checks_of_a_decision_are_kept_row_by_row(warehouse: Path) -> None:
     assert len(read_promotions(warehouse)) == 1
 
 
-def test_a_decision_that_promotes_makes_the_champion(warehouse: Path) -> None:
-    record(warehouse, "m1")
-    record_decision(warehouse, DecisionRecord(Decision(True, "the first model", ()), "m1", None, "auto"))
-    assert read_promotions(warehouse) == [(1, "promote", "m1", None)]
-
-
 def test_a_decision_against_a_champion_of_before_promotes_no_one(warehouse: Path) -> None:
     record(warehouse, "m1", "m2", "m3", champion="m1")
     promote_model(warehouse, "m2", "meanwhile")
@@ -185,13 +157,6 @@ def test_a_model_is_found_by_its_id_its_beginning_or_as_the_champion(
 ) -> None:
     record(warehouse, "m1", "m12", "n3", champion="n3")
     assert find_model(warehouse, name)["model_id"] == found
-
-
-@pytest.mark.parametrize("name", ["m", "x", "", "champion"])
-def test_a_name_of_no_model_or_of_several_is_wrong_usage(warehouse: Path, name: str) -> None:
-    record(warehouse, "m1", "m12")
-    with pytest.raises(UsageError, match=r"Next|lists"):
-        find_model(warehouse, name)
 
 
 def read_checks(warehouse: Path) -> list[tuple[Any, ...]]:

@@ -5,7 +5,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -17,8 +16,6 @@ from tasks.training.own_rows import (
     FEWEST_LABELS,
     OwnRows,
     count_archive_labels,
-    join_tests,
-    mark_newest_weeks,
     mark_some_titles,
     read_own_rows,
 )
@@ -84,12 +81,6 @@ def test_the_newest_weeks_of_a_source_are_held_out_and_no_title_is_on_both_sides
     assert max(int(text.split()[1]) for text in shop.test.texts) < min(
         int(text.split()[1]) for text in shop.train.texts
     )
-
-
-def test_where_all_titles_are_new_again_the_weeks_alone_decide(tmp_path: Path) -> None:
-    [shop] = read(tmp_path, make_rows(60, movie_id="tt1"))
-    assert shop.shares_titles
-    assert len(shop.train.texts) + len(shop.test.texts) == 60
 
 
 def test_what_came_in_one_week_is_split_by_title(tmp_path: Path) -> None:
@@ -205,14 +196,6 @@ def test_of_reviews_labelled_by_people_those_drawn_at_random_are_held_out(tmp_pa
     assert len(shop.train.texts) == 90
 
 
-def test_where_all_labels_are_of_chosen_reviews_none_is_held_out(tmp_path: Path) -> None:
-    read(tmp_path, make_rows(30, given_label=None))
-    label(tmp_path, [name_text(number) for number in range(30)], is_random=False)
-    [shop] = read_own_rows(Home(tmp_path))
-    assert (len(shop.train.texts), len(shop.test.texts)) == (30, 0)
-    assert join_tests([shop]) is None
-
-
 def test_the_others_are_its_texts_without_a_label_each_once(tmp_path: Path, archive: list[str]) -> None:
     rows = make_rows(60)
     for row in rows[40:]:
@@ -231,21 +214,6 @@ def test_a_source_with_few_labels_is_left_out(tmp_path: Path, count: int) -> Non
     rows[-1]["given_label"] = None
     assert read(tmp_path, rows) == []
     assert sum(shop.labels for shop in read_own_rows(Home(tmp_path), fewest=1)) == count
-
-
-def test_held_out_texts_of_all_sources_are_judged_together(tmp_path: Path) -> None:
-    [shop] = read(tmp_path, make_rows(60))
-    joined = join_tests([shop, shop])
-    assert joined is not None
-    assert joined.sources == ["shop"] * 2 * len(shop.test.texts)
-    assert joined.titles[0] == f"shop {shop.test.titles[0]}"
-
-
-def test_as_few_weeks_are_held_out_as_have_a_fifth() -> None:
-    marked = mark_newest_weeks(np.array([9, 9, 8, 8, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7]))
-    assert marked is not None
-    assert marked.sum() == 4
-    assert mark_newest_weeks(np.array([3, 3, 3])) is None
 
 
 def test_a_title_that_is_held_out_stays_so_whatever_comes() -> None:

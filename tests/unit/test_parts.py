@@ -7,13 +7,7 @@ import pyarrow as pa
 import pytest
 
 from data_contracts.part_schemas import SOURCE_SCHEMA
-from tasks.scoring.part_folders import (
-    find_waiting,
-    is_undamaged,
-    keep_part,
-    open_part,
-    start_part,
-)
+from tasks.scoring.part_folders import find_waiting, is_undamaged, keep_part, open_part, start_part
 
 TEXT = "a good film"
 

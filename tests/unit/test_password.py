@@ -128,6 +128,4 @@ def test_the_status_is_asked_of_it_whatever_other_server_is_named(
 
     monkeypatch.setattr(status, "read_status", read)
     servers._look_at_server(settings)
-    assert asked == [
-        {"PREFECT_API_URL": "http://127.0.0.1:4299/api", "PREFECT_API_AUTH_STRING": running},
-    ]
+    assert asked == [{"PREFECT_API_URL": "http://127.0.0.1:4299/api", "PREFECT_API_AUTH_STRING": running}]

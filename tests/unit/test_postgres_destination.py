@@ -125,10 +125,7 @@ def test_a_forgotten_row_is_gone_from_everywhere_and_leaves_its_number(
 
 
 def test_a_transaction_that_is_cut_off_leaves_nothing_and_the_next_delivery_goes_on(
-    server: PostgresServer,
-    connection: "psycopg.Connection[Any]",
-    home: Home,
-    monkeypatch: pytest.MonkeyPatch,
+    server: PostgresServer, connection: "psycopg.Connection[Any]", home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server ends the connection in the second of two transactions."""
     monkeypatch.setattr(changes, "BATCH_ROWS", 1)
@@ -165,10 +162,7 @@ def test_a_table_of_somebody_else_is_refused_and_left_as_it_is(
 
 
 def test_a_server_that_hangs_is_given_up(
-    server: PostgresServer,
-    connection: "psycopg.Connection[Any]",
-    home: Home,
-    monkeypatch: pytest.MonkeyPatch,
+    server: PostgresServer, connection: "psycopg.Connection[Any]", home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deliver(home, make(server))
     monkeypatch.setattr(postgres, "TRANSACTION_SECONDS", 0.2)
@@ -217,15 +211,6 @@ def test_after_the_column_is_back_a_delivery_of_all_fills_it(
     connection.execute("DELETE FROM bi.scores_current WHERE row_number = 1")
     assert deliver(home, make(server), repeats=True).rows == 3
     assert read(connection) == expect(home)
-
-
-def test_a_table_of_a_newer_version_is_left_alone(
-    server: PostgresServer, connection: "psycopg.Connection[Any]", home: Home
-) -> None:
-    deliver(home, make(server))
-    connection.execute("UPDATE bi.scores_current_delivery SET schema_version = 2")
-    with pytest.raises(DestinationError, match="newer version"):
-        deliver(home, make(server))
 
 
 def test_texts_can_be_added_later_and_not_be_left_behind(

@@ -54,16 +54,6 @@ def test_pros_and_cons_are_one_text(tmp_path: Path) -> None:
     assert found.draft["columns"]["text"] == ["Positive_Review", "Negative_Review"]
 
 
-def test_a_headline_comes_before_the_text(tmp_path: Path) -> None:
-    heads = [f"{word} {number}" for number, word in enumerate(["A great one", "Awful stuff", "Just so"] * 10)]
-    assert look_at(tmp_path, {"text": TEXTS, "title": heads}).draft["columns"]["text"] == ["title", "text"]
-
-
-def test_a_title_that_repeats_names_the_movie(tmp_path: Path) -> None:
-    found = look_at(tmp_path, {"title": FILMS, "text": TEXTS})
-    assert found.draft["columns"] == {"text": ["text"], "movie_id": "title"}
-
-
 def test_a_title_that_differs_in_each_row_and_does_not_judge_is_asked_for(tmp_path: Path) -> None:
     names = [f"Harbour {number}" for number in range(30)]
     found = look_at(tmp_path, {"title": names, "text": TEXTS})
@@ -76,11 +66,6 @@ def test_a_title_that_differs_in_each_row_and_does_not_judge_is_asked_for(tmp_pa
 @pytest.mark.parametrize("name", ["Anime Title", "restaurant_name", "placeInfo.name"])
 def test_a_column_whose_values_repeat_and_name_a_thing_is_the_movie(tmp_path: Path, name: str) -> None:
     assert look_at(tmp_path, {name: FILMS, "review": TEXTS}).draft["columns"]["movie_id"] == name
-
-
-def test_unique_values_of_an_id_identify_the_review(tmp_path: Path) -> None:
-    keys = [f"k{7 * number}" for number in range(30)]
-    assert look_at(tmp_path, {"reviewId": keys, "text": TEXTS}).draft["columns"]["review_id"] == "reviewId"
 
 
 @pytest.mark.parametrize(

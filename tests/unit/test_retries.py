@@ -85,10 +85,3 @@ def test_a_look_is_tried_again_like_a_task(pauses: list[float]) -> None:
     assert pauses == [pause * longest for pause in RETRY_TRANSIENT["retry_delay_seconds"]]
     with pytest.raises(WarehouseBusyError):
         look("find", fail_first(*busy, WarehouseBusyError("held")))
-
-
-@pytest.mark.usefixtures("scheduled")
-def test_a_look_that_would_fail_the_same_way_fails_at_once(pauses: list[float]) -> None:
-    with pytest.raises(WarehouseError, match="damaged"):
-        look("find", fail_first(WarehouseError("damaged")))
-    assert pauses == []

@@ -8,14 +8,7 @@ from data_contracts.expectations import CheckResult
 from data_contracts.storage.home import Home
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.publishing import needs_publishing, publish
-from tasks.warehouse.run_log import (
-    Run,
-    end_run,
-    list_killed,
-    record_checks,
-    record_run,
-    start_run,
-)
+from tasks.warehouse.run_log import Run, end_run, list_killed, record_checks, record_run, start_run
 
 
 def ask(warehouse: Path, query: str) -> list[tuple[Any, ...]]:
@@ -63,19 +56,8 @@ def test_a_run_that_was_killed_is_recorded_as_stopped_by_the_next_one_and_publis
 
 def test_every_check_leaves_a_row(warehouse: Path) -> None:
     passed = CheckResult("archive", "counts_fit", "expect_x", "reviews", "error", True, "25,000", "25,000", 0)
-    failed = CheckResult(
-        "scored_reviews",
-        "score_row_texts",
-        "expect_y",
-        "score",
-        "warning",
-        False,
-        "NaN",
-        "finite",
-        2,
-        (1, 2),
-        "s1",
-    )
+    rule = ("scored_reviews", "score_row_texts", "expect_y", "score", "warning")
+    failed = CheckResult(*rule, False, "NaN", "finite", 2, (1, 2), "s1")
     record_checks(Run(Home(warehouse.parent), "run-1"), [passed, failed])
     record_checks(Run(Home(warehouse.parent), "run-1"), [])
     query = "SELECT run_id, rule, source_sha256, severity, success, unexpected_count, checked_at IS NOT NULL"

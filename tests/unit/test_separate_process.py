@@ -60,16 +60,6 @@ def test_files_are_read_by_one_process_refused_ones_too(tmp_path: Path) -> None:
     assert len(first) == 1
 
 
-def test_a_process_that_was_ended_meanwhile_is_started_anew(tmp_path: Path) -> None:
-    path = write(tmp_path, encode_parquet(ROWS))
-    assert count(path) == 2
-    process = table_process._idle[0].process
-    process.kill()
-    process.wait()
-    assert count(path) == 2
-    assert idle_processes() != [process.pid]
-
-
 def test_a_file_that_is_not_read_to_its_end_leaves_nothing_to_the_next(tmp_path: Path) -> None:
     path = write(tmp_path, write_parquet(text_table(["A good film."] * 2000)))
     batches = read_review_file(path, ReadOptions(batch_rows=100))

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.evaluation.bootstrap import find_interval, resample_means
 from tasks.warehouse.latest_scores import rebuild_reviews
 from tasks.warehouse.shadow.sums import rebuild_shadow_sums
 from tests.support.databases import make_tables
@@ -70,33 +69,6 @@ def find_exact_p(a: int, b: int) -> float:
     """Return the two-sided p of as many heads and tails, counted as whole numbers."""
     extreme = sum(math.comb(a + b, heads) for heads in range(min(a, b) + 1))
     return float(min(1, 2 * extreme / 2 ** (a + b)))
-
-
-@pytest.mark.slow
-def test_the_interval_of_the_gain_is_that_of_the_bootstrap_over_titles(
-    connection: duckdb.DuckDBPyConnection,
-) -> None:
-    random = np.random.default_rng(0)
-    titles = [f"tt{number}" for number in random.integers(0, 60, 400)]
-    hard = {title: random.random() for title in set(titles)}
-    right = np.array(
-        [[random.random() > 0.1 + each * hard[title] for each in (0.1, 0.5)] for title in titles]
-    )
-    labelled = [
-        {"score": float(each), "given_label": "positive", "movie_id": title}
-        for each, title in zip(right[:, 0], titles, strict=True)
-    ]
-    add_file(connection, "f", labelled)
-    add_shadow(connection, "f", right[:, 1].astype(float).tolist())
-    [(gain, lower, upper)] = compare(connection, "accuracy_gain, gain_lower, gain_upper")
-    gained = right[:, 1].astype(float) - right[:, 0]
-    drawn = resample_means([gained], [np.ones(len(gained), bool)], titles)
-    expected = find_interval(float(gained.mean()), drawn[:, 0])
-    assert gain == pytest.approx(expected.value)
-    assert (lower, upper) == (
-        pytest.approx(expected.lower, abs=0.01),
-        pytest.approx(expected.upper, abs=0.01),
-    )
 
 
 PAIRS = """

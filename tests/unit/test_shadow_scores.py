@@ -6,11 +6,7 @@ import pytest
 
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.database.warehouse_connection import open_warehouse
-from tasks.warehouse.shadow.scores import (
-    ShadowCount,
-    commit_shadow_scores,
-    count_shadow_scores,
-)
+from tasks.warehouse.shadow.scores import ShadowCount, commit_shadow_scores, count_shadow_scores
 from tests.support.warehouse_parts import PartFile, write_part
 
 MONDAY = PartFile("monday.csv", [{"review_id": "r1"}, {"review_id": "r2"}], bad_rows=[3])

@@ -37,24 +37,6 @@ def read(home: Home) -> dict[str, Rows]:
 
 
 @pytest.mark.slow
-def test_the_models_stand_beside_each_other_with_what_each_did_and_how_it_was_tested(tmp_path: Path) -> None:
-    found = read(make_home(tmp_path))
-    models = found["models-side-by-side"]
-    assert [(row["model_id"], row["status"]) for row in models] == [
-        ("model-a", "champion"),
-        (OTHER, "shadow"),
-    ]
-    assert [(row["reviews"], row["accuracy"], row["judged"]) for row in models] == [(3, 1.0, 2), (None,) * 3]
-    slices = [(row["kind"], row["model"], row["accuracy"]) for row in found["model-slices"]]
-    assert slices == [("short", "lstm-s1", 0.92), ("negation", "lstm-s1", 0.88)]
-    assert [(row["action"], row["model_id"], row["reason"]) for row in found["champions"]] == [
-        ("rollback", "model-a", "went back"),
-        ("promote", OTHER, "a reason"),
-        ("promote", "model-a", "first"),
-    ]
-
-
-@pytest.mark.slow
 def test_the_shadow_is_compared_with_the_champion_alone(tmp_path: Path) -> None:
     home = make_home(tmp_path)
     change(

@@ -9,7 +9,6 @@ import psutil
 import pytest
 
 from data_contracts.storage.home import Home
-from deployments.local_server.running import Running
 from deployments.settings import Settings
 from deployments.site.app import make_site_app, open_site
 from tests.support.asgi import HOST, Answered, ask_app, send_to
@@ -166,9 +165,7 @@ def test_nothing_can_be_written(served: Home) -> None:
         assert asyncio.run(send_to(app, path, b"{}")).status == 405
 
 
-def test_strangers_are_refused_and_an_answer_lets_a_browser_load_nothing_from_elsewhere(
-    served: Home,
-) -> None:
+def test_strangers_are_refused_and_an_answer_lets_a_browser_load_nothing_from_elsewhere(served: Home) -> None:
     assert ask(served, "/site/index.html", host="rebound.test:8400").status == 400
     assert ask(served, "/site/index.html", origin="http://stranger.test").status == 403
     for path in ("/site/index.html", "/site/style.css", f"/reports/{RUN}.html", "/site/no.html"):
@@ -205,20 +202,6 @@ def test_a_served_page_has_no_script_and_shows_hostile_words_as_text(tmp_path: P
         assert page.open == []
         assert not {"script", "iframe", "object", "embed", "base", "img"} & {tag for tag, _ in page.elements}
         assert not [each for _, attributes in page.elements for each in attributes if each.startswith("on")]
-
-
-@pytest.mark.parametrize("has_screen", [True, False])
-def test_the_command_opens_the_address_of_the_server_that_runs_where_there_is_a_screen(
-    served: Home, monkeypatch: pytest.MonkeyPatch, has_screen: bool
-) -> None:
-    running = Running(1, "http://127.0.0.1:1", "", "", "", True, site_url="http://127.0.0.1:8400")
-    opened: list[str] = []
-    said: list[str] = []
-    monkeypatch.setattr("deployments.site.app.find_running", lambda settings: running)
-    monkeypatch.setattr("webbrowser.open", opened.append)
-    open_site(Settings(served), said.append, has_screen=has_screen)
-    assert said == ["The site: http://127.0.0.1:8400"]
-    assert opened == (["http://127.0.0.1:8400"] if has_screen else [])
 
 
 def test_where_nobody_serves_the_site_the_command_does_on_this_machine_alone(

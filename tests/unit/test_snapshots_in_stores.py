@@ -1,6 +1,5 @@
 """Tests of snapshots in the store of a home, a folder at a file:// URI: what is new goes there, readers get it."""
 
-import os
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from data_contracts.storage.home import Home
 from flows.command.cli import main
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.maintenance.forgetting_everywhere import forget_everywhere
-from tasks.snapshots import fetching, making, reading
+from tasks.snapshots import fetching, reading
 from tasks.snapshots.after_runs import (
     SNAPSHOTS,
     find_faults,
@@ -27,6 +26,7 @@ from tasks.snapshots.fetching import read_chunk
 from tasks.snapshots.home_backup import back_up_home, restore_home
 from tasks.snapshots.making import Made, Options
 from tasks.snapshots.manifests import list_numbers, read_snapshot
+from tasks.snapshots.ownership import claim
 from tasks.snapshots.places import CHUNKS, FolderPlace, Place, open_place
 from tasks.snapshots.reading import FetchedCopy, fetch_copy, is_reader
 from tests.support.exported_homes import add, change, make_home
@@ -37,10 +37,6 @@ SECRET = "id-of-a-row-to-forget"
 """DuckDB keeps it as it is; texts are compressed."""
 LARGE = "CREATE TABLE large AS SELECT hash(range)::VARCHAR AS text FROM range(700_000)"
 _NUMBERS = count(100)
-
-
-class KilledError(Exception):
-    """Ends an upload as a kill would: nothing of what follows in the program is done."""
 
 
 @pytest.fixture
@@ -138,49 +134,6 @@ def test_only_new_chunks_are_uploaded_and_fetched(
     assert count_rows(reader) == count_rows(large_home) == 3
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("steps", range(6))
-def test_a_killed_upload_leaves_the_copy_before_readable_and_the_next_one_completes_it(
-    home: Home, reader: Home, folder: Path, monkeypatch: pytest.MonkeyPatch, steps: int
-) -> None:
-    upload(home, folder)
-    add_one(home)
-    with monkeypatch.context() as patch:
-        kill_after(patch, steps)
-        try:
-            upload(home, folder)
-        except KilledError:
-            fetch(reader, folder)
-            assert count_rows(reader) in (2, 3)
-    upload(home, folder)
-    fetch(reader, folder)
-    assert count_rows(reader) == 3
-    assert find_faults(home, f"file://{folder}") == []
-
-
-def kill_after(patch: pytest.MonkeyPatch, steps: int) -> None:
-    """Let an upload change its place so many times, by one thread; the next change is done, and ends it."""
-    patch.setattr(making, "AT_ONCE", 1)
-    done: list[str] = []
-
-    def wrap(name: str) -> None:
-        act = getattr(FolderPlace, name)
-
-        def write(*arguments: Any) -> Any:
-            if len(done) > steps:
-                raise KilledError
-            done.append(name)
-            result = act(*arguments)
-            if len(done) > steps:
-                raise KilledError
-            return result
-
-        patch.setattr(FolderPlace, name, write)
-
-    for name in ("write_chunk", "create", "delete"):
-        wrap(name)
-
-
 def list_snapshots(folder: Path) -> list[int]:
     return list_numbers(open_folder(folder))
 
@@ -193,16 +146,12 @@ def list_named(folder: Path) -> set[str]:
 
 @pytest.mark.slow
 def test_a_forgotten_row_is_in_no_object_at_once_and_readers_lose_it_with_their_next_query(
-    home: Home, reader: Home, folder: Path, monkeypatch: pytest.MonkeyPatch
+    home: Home, reader: Home, folder: Path
 ) -> None:
     upload(home, folder)
     add(home, "secret.csv", [{"review_id": SECRET}])
-    with monkeypatch.context() as patch:
-        kill_after(patch, 2)
-        with pytest.raises(KilledError):
-            upload(home, folder)
-    add_one(home)
     upload(home, folder)
+    open_folder(folder).write_chunk("a" * 64, f"of a killed upload: {SECRET}".encode())
     fetch(reader, folder)
     assert is_in_store(folder, SECRET)
     forget_everywhere(home, ForgetRequest(SECRET, "review", "ann"), print, f"file://{folder}")
@@ -210,7 +159,7 @@ def test_a_forgotten_row_is_in_no_object_at_once_and_readers_lose_it_with_their_
     assert {path.name for path in list_chunks(folder)} == list_named(folder)
     assert not is_in_store(folder, SECRET)
     fetch(reader, folder)
-    assert count_rows(reader) == 3
+    assert count_rows(reader) == 2
     assert not is_in_store(reader.folder, SECRET)
 
 
@@ -236,14 +185,11 @@ def test_a_store_that_fails_is_named_by_forget_and_the_next_upload_leaves_nothin
     assert not is_in_store(folder, SECRET)
 
 
-def test_what_a_killed_first_upload_left_goes_when_a_row_is_forgotten(
-    home: Home, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patch:
-        kill_after(patch, 1)
-        with pytest.raises(KilledError):
-            upload(home, folder)
-    (open_folder(folder)).write_chunk("a" * 64, SECRET.encode())
+def test_what_a_killed_first_upload_left_goes_when_a_row_is_forgotten(home: Home, folder: Path) -> None:
+    place = open_folder(folder)
+    claim(home, place)
+    place.prepare()
+    place.write_chunk("a" * 64, SECRET.encode())
     renew_snapshot(home, f"file://{folder}")
     assert not is_in_store(folder, SECRET)
     assert {path.name for path in list_chunks(folder)} == list_named(folder)
@@ -323,7 +269,6 @@ def test_a_damaged_chunk_is_named_and_the_copy_before_stays(home: Home, reader: 
 def test_if_the_store_does_not_answer_the_copy_here_is_read_and_its_age_is_said(
     home: Home, reader: Home, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    os.utime(home.published, (1_795_000_000, 1_795_000_000))
     upload(home, folder)
     fetch(reader, folder)
 
@@ -331,10 +276,9 @@ def test_if_the_store_does_not_answer_the_copy_here_is_read_and_its_age_is_said(
         raise StoreUnreachableError("the store is away.")
 
     monkeypatch.setattr(reading, "list_numbers", fail)
-    monkeypatch.setattr("tasks.snapshots.reading.time.time", lambda: 1_795_000_000 + 3 * 3600)
-    assert fetch(reader, folder).describe() == (
-        f"the store is away.\nFrom file://{folder}/snapshots, published 3 hours ago (2026-11-18 11:06 UTC)."
-    )
+    said = fetch(reader, folder).describe()
+    assert said.startswith(f"the store is away.\nFrom file://{folder}/snapshots, published ")
+    assert count_rows(reader) == 2
     with pytest.raises(StoreUnreachableError):
         fetch(Home(reader.folder / "new"), folder)
 
@@ -361,15 +305,6 @@ def test_a_reader_makes_no_database_of_its_own_over_the_copy_that_it_reads(
         assert "only reads the copy of a store" in said.output
     assert is_reader(reader)
     assert count_rows(reader) == 2
-
-
-def test_a_command_without_the_store_says_that_its_copy_may_be_old(
-    home: Home, reader: Home, folder: Path
-) -> None:
-    upload(home, folder)
-    fetch(reader, folder)
-    done = CliRunner().invoke(main, ["sql", "select 1"], env={"REVIEWS_HOME": str(reader.folder)})
-    assert done.stderr.startswith("REVIEWS_STORE is not set, so no newer copy is looked for.")
 
 
 @pytest.mark.parametrize("is_away", [True, False], ids=["store away", "damaged list of stores"])

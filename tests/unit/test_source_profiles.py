@@ -82,10 +82,7 @@ COLUMNS = '[columns]\ntext = "a"\n'
         (COLUMNS + '[file]\nencoding = "utf-7"\n', "line 4: file.encoding is no known encoding"),
         (COLUMNS + '[file]\ndelimiter = "x"\n', "line 4: file.delimiter must be one ASCII"),
         (COLUMNS + 'review_id = "b"\nmovie_id = "b"\n', "line 1: columns has 'b' twice"),
-        (
-            'each_file = "adds up"\n' + COLUMNS,
-            "line 1: each_file should be 'adds' or 'replaces'",
-        ),
+        ('each_file = "adds up"\n' + COLUMNS, "line 1: each_file should be 'adds' or 'replaces'"),
         (
             COLUMNS + "[limits]\nsmallest_share_of_last = 0.2\n",
             "line 4: limits.smallest_share_of_last is of no use without each_file = 'replaces'",

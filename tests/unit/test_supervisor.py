@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,14 +11,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import pytest
-from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
 from deployments.installation_paths import PROJECT_ROOT
-from deployments.local_server import status
 from deployments.local_server.children import (
     HUNG_SECONDS,
     Child,
@@ -29,18 +24,9 @@ from deployments.local_server.children import (
     kill_child,
     start_child,
 )
-from deployments.local_server.running import Running
 from deployments.local_server.stopping import bring_down, catch_signals
-from deployments.local_server.up_log import (
-    AGAIN_SECONDS,
-    TELL_SECONDS,
-    Echo,
-    leave_out_repeats,
-    make_safe_echo,
-)
-from deployments.marked_processes import find_parents, kill_marked, list_run_processes
-from deployments.settings import Settings, load_settings
-from tasks.support.lock_holders import RUN_VARIABLE
+from deployments.local_server.up_log import Echo, leave_out_repeats, make_safe_echo
+from deployments.settings import Settings
 from tests.support.marked import start_marked
 
 PIPE_BYTES = 65_536
@@ -81,46 +67,14 @@ def test_a_process_can_write_on_when_the_disk_of_the_log_is_full(tmp_path: Path)
     os.close(full)
 
 
-HEAD = "22:14:09.{0} | ERROR   | docket.dependencies - ↩ [ {0}ms] monitor_late_runs()"
-TRACE = ["Traceback (most recent call last):", '  File "a.py", line {}, in run', "    do()"]
-
-
-def test_an_error_is_printed_whole_and_what_is_like_it_is_counted_for_a_while() -> None:
+def test_of_errors_that_repeat_the_first_is_printed_whole_and_no_line_without_an_error_is_left_out() -> None:
     said: list[str] = []
-    now = 0.0
-    pass_on = leave_out_repeats(said.append, lambda: now)
-
-    def fail(number: int, error: str) -> list[str]:
-        lines = [HEAD, *TRACE, error, "[parameters: {{'held': '2026-12-{}'}}]"]
-        shown = [line.format(number) for line in lines]
-        for line in shown:
-            pass_on(line)
-        return shown
-
-    first = fail(10, "sqlite3.OperationalError: database is locked")
-    for number in range(11, 99):
-        fail(number, "sqlite3.OperationalError: database is locked")
-    fail(99, "KeyError: 'a'")
-    now = TELL_SECONDS + 1
-    pass_on("started")
-    assert said == [
-        *first,
-        "KeyError: 'a'",
-        f"({88 * 6 + 5} lines like earlier ones of the last 10 minutes were not printed)",
-        "started",
-    ]
-    now = AGAIN_SECONDS
-    again = fail(10, "sqlite3.OperationalError: database is locked")
-    assert said[-len(again) :] == again
-
-
-def test_lines_that_tell_of_no_error_are_all_printed() -> None:
-    said: list[str] = []
-    lines = [f"22:14:09.111 | INFO    | Flow run 'a' - commit-part: rows_scored={rows}" for rows in (5, 5, 6)]
-    pass_on = leave_out_repeats(said.append)
-    for line in lines:
+    pass_on = leave_out_repeats(said.append, lambda: 0.0)
+    plain = [f"22:14:09.111 | INFO    | Flow run 'a' - commit-part: rows_scored={rows}" for rows in (5, 5)]
+    error = ["22:14:09.1 | ERROR   | docket", "Traceback (most recent call last):", "KeyError: 'a'"]
+    for line in (*error, *plain, *error, *plain):
         pass_on(line)
-    assert said == lines
+    assert said == [*error, *plain, *plain]
 
 
 @pytest.mark.process
@@ -214,27 +168,6 @@ def test_a_hang_up_that_nohup_ignores_does_not_stop_it() -> None:
 
 
 @pytest.mark.process
-def test_the_processes_of_runs_are_known_and_the_worker_that_started_them(settings: Settings) -> None:
-    worker = f"""
-import os, subprocess, sys
-run = subprocess.Popen({SLEEP!r}, env={{**os.environ, {RUN_VARIABLE!r}: "a run"}})
-print("ready", flush=True)
-run.wait()
-"""
-    started = start_marked(settings.home.folder, worker)
-    try:
-        # For a moment after its start the system has no environment of a process to show.
-        deadline = time.monotonic() + 10
-        while not (runs := list_run_processes(settings.home.folder)) and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert [run.ppid() for run in runs] == [started.pid]
-        assert find_parents(runs, settings.home.folder) == [psutil.Process(started.pid)]
-    finally:
-        assert kill_marked(settings.home.folder) == 2
-        started.wait()
-
-
-@pytest.mark.process
 def test_what_a_killed_up_left_is_killed_before_it_can_say_anything(
     settings: Settings, tmp_path: Path
 ) -> None:
@@ -248,64 +181,3 @@ time.sleep(60)
     assert bring_down(settings, print) == "It was not up; stopped what was left behind: 1 process."
     left.wait()
     assert not (tmp_path / "said").exists()
-
-
-PATIENT = """
-import signal, sys, threading
-from datetime import UTC, datetime
-from pathlib import Path
-from data_contracts.storage.home import Home
-from deployments.local_server.running import delete_running, write_running
-from deployments.metrics.metric_definitions import SERVER_UP, Sample
-from deployments.metrics.server_metrics import read_server_metrics
-from deployments.settings import Settings, load_settings
-from tasks.support.locking import hold_folder
-
-settings, stop, caught = Settings(Home(Path({home!r})), port=1), threading.Event(), []
-for each in (signal.SIGTERM, signal.SIGQUIT):
-    signal.signal(each, lambda number, frame: (caught.append(number), stop.set()))
-with hold_folder(settings.home.prefect):
-    write_running(settings, is_ready=True, started_at=datetime.now(UTC))
-    print("ready", flush=True)
-    stop.wait()
-    write_running(settings, is_ready=True, started_at=datetime.now(UTC), doing="Waiting up to 60 s for a run.")
-    threading.Event().wait(1)
-    (settings.home.folder / "caught").write_text(signal.Signals(caught[0]).name)
-    delete_running(settings)
-"""
-
-
-@pytest.mark.process
-@pytest.mark.parametrize(("at_once", "caught"), [(False, "SIGTERM"), (True, "SIGQUIT")])
-def test_down_says_what_the_stop_waits_for_and_asks_not_to_wait_with_now(
-    settings: Settings, at_once: bool, caught: str
-) -> None:
-    settings.home.prefect.mkdir(parents=True)
-    said: list[str] = []
-    command = [sys.executable, "-c", PATIENT.format(home=str(settings.home.folder))]
-    with subprocess.Popen(command, cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True) as up:
-        assert up.stdout is not None
-        assert up.stdout.readline() == "ready\n"
-        assert bring_down(settings, said.append, at_once=at_once) == "Down: everything is stopped."
-    assert said == ["Waiting up to 60 s for a run."]
-    assert (settings.home.folder / "caught").read_text() == caught
-
-
-@pytest.mark.slow
-def test_status_of_a_server_that_does_not_answer_says_so_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(status, "ANSWER_SECONDS", 0.5)
-    running = Running(
-        7, "http://127.0.0.1:1", "http://127.0.0.1:1/api", "2026-11-26", "checkout", is_ready=True
-    )
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen()
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}/api"
-        with (
-            temporary_settings({PREFECT_API_URL: url}),
-            pytest.raises(
-                ReviewsError, match=r"\(process 7\), but its server at .* does not answer"
-            ) as caught,
-        ):
-            status.read_status(running, load_settings({}))
-    assert caught.value.exit_status == 1

@@ -1,14 +1,14 @@
 """Tests of what is counted of labelled reviews since a promotion, and of when a training is due."""
 
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
 import duckdb
 import pytest
 
-from models.evaluation.promise_judging import LAST_DAYS, Tally
+from models.evaluation.promise_judging import Tally
 from tasks.training.champion_promise import Judged, judge_champion
 from tasks.training.due import DRIFT_DAYS, find_new_reasons, name_reason
 from tests.support.databases import borrow_tables
@@ -112,40 +112,6 @@ def test_what_came_since_the_promotion_and_which_near_copy_came_first_is_said_by
     add(connection, "copied", 2, 1, 0, seen_at=ahead)
     connection.execute("UPDATE source_reviews SET near_key = 7 WHERE source_sha256 IN ('a copy', 'copied')")
     assert judge(connection).standings[0].total == Tally(11, 9)
-
-
-def test_a_review_that_is_sent_again_stays_on_its_first_day(connection: Tables) -> None:
-    add(connection, "monday", 1, 400, 320)
-    connection.execute("UPDATE source_reviews SET is_latest = false")
-    add(connection, "full export", 9, 400, 320, keys="monday")
-    assert judge(connection).standings[0].fallen_since == date(2026, 3, 2)
-
-
-def test_only_the_last_months_are_read(connection: Tables) -> None:
-    add(connection, "old", 1, 10, 9)
-    add(connection, "new", LAST_DAYS + 2, 20, 20)
-    assert judge(connection).standings[0].total == Tally(20, 20)
-
-
-def test_many_reviews_are_read_by_the_first_run_of_a_day_alone(
-    connection: Tables, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    add(connection, "monday", 1, 20, 20)
-    judge(connection)
-    judge(connection)
-    monkeypatch.setattr("tasks.training.champion_promise.MANY_REVIEWS", 19)
-    assert judge_champion(connection) is None
-    connection.execute("UPDATE promises SET judged_at = judged_at - INTERVAL 1 DAY")
-    assert judge(connection).standings[0].total == Tally(20, 20)
-
-
-def test_reviews_of_few_titles_weigh_less(connection: Tables) -> None:
-    add(connection, "monday", 1, 300, 240)
-    [alone] = judge(connection).standings
-    connection.execute("UPDATE source_reviews SET movie_id = 'tt' || row_number // 10")
-    [together] = judge(connection).standings
-    assert together.total == alone.total
-    assert alone.evidence > 1 > together.evidence
 
 
 def test_a_source_is_promised_what_the_gate_measured_of_its_labels_if_they_were_enough(

@@ -68,13 +68,6 @@ def test_a_damaged_checkpoint_is_told_of_and_the_one_before_is_loaded(
     assert not newest.exists()
 
 
-def test_a_checkpoint_that_can_not_be_written_is_told_of_and_the_training_goes_on(
-    tmp_path: Path, warned: list[str]
-) -> None:
-    save(Journal(folder=tmp_path / "gone", warn=warned.append), 1)
-    assert ["can't be written" in line for line in warned] == [True]
-
-
 def test_a_checkpoint_of_which_the_write_was_killed_is_not_there(
     journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

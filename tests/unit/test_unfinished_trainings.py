@@ -109,10 +109,7 @@ def test_a_training_that_has_ended_leaves_nothing(home: Home, job: TrainingJob) 
 def test_of_two_processes_with_the_same_training_one_keeps_checkpoints(home: Home, job: TrainingJob) -> None:
     save(home, job)
     told: list[str] = []
-    with (
-        hold_folder(find_folder(home, job)),
-        keep_journal(home, job, told.append, anew=True) as journal,
-    ):
+    with hold_folder(find_folder(home, job)), keep_journal(home, job, told.append, anew=True) as journal:
         assert journal.folder is None
     assert ["another process does the same training" in line for line in told] == [True]
     assert load(home, job)

@@ -5,12 +5,9 @@ import os
 import signal
 import socket
 import subprocess
-import threading
-from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -189,28 +186,3 @@ def test_any_signal_while_a_detached_one_starts_ends_it_and_a_second_one_leaves_
     finally:
         signal.signal(number, before)
     assert [process.returncode for process in started] == [7]
-
-
-def test_a_detached_one_waits_for_another_that_starts(settings: Settings) -> None:
-    now = datetime.now(UTC)
-    settings.home.prefect.mkdir(parents=True)
-    with hold_folder(settings.home.prefect):
-        write_running(settings, is_ready=False, started_at=now)
-        later = threading.Timer(0.1, write_running, (settings,), {"is_ready": True, "started_at": now})
-        later.start()
-        found = detached._find_settled(settings)
-        later.join()
-    assert found is not None
-    assert found.is_ready
-
-
-@pytest.mark.parametrize("state", [{"is_ready": False}, {"is_ready": True, "doing": "Waiting for a run"}])
-def test_a_detached_one_does_not_take_another_that_stops_for_one_that_is_up(
-    settings: Settings, state: dict[str, Any]
-) -> None:
-    settings.home.prefect.mkdir(parents=True)
-    with ExitStack() as until_stopped:
-        until_stopped.enter_context(hold_folder(settings.home.prefect))
-        write_running(settings, started_at=datetime.now(UTC), **state)
-        threading.Timer(0.1, until_stopped.close).start()
-        assert detached._find_settled(settings) is None

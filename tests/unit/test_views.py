@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.evaluation.stars import RatingInterval, bound_stars
+from models.evaluation.stars import RatingInterval
 from tasks.warehouse.latest_scores import rebuild_reviews
 from tests.support.databases import borrow_tables
 from tests.support.warehouse_parts import NOON
@@ -66,16 +66,6 @@ def test_the_score_of_the_champion_counts_else_that_of_the_newest_promoted_model
     add_file(connection, "g", [{}], model_id="model-c")
     query = "SELECT model_id, sentiment FROM latest_scores ORDER BY model_id"
     assert ask(connection, query) == [("model-b", "negative"), ("model-c", "positive")]
-
-
-def test_after_a_rollback_the_former_champions_score_counts_again(
-    connection: duckdb.DuckDBPyConnection,
-) -> None:
-    promote(connection, "model-b")
-    promote(connection, "model-a", "rollback")
-    for model_id in ("model-a", "model-b"):
-        add_file(connection, "f", [{}], model_id=model_id)
-    assert ask(connection, "SELECT model_id FROM latest_scores") == [("model-a",)]
 
 
 def test_a_row_released_and_scored_by_the_champion_alone_is_there(
@@ -134,17 +124,6 @@ def test_the_interval_has_the_mean_of_the_models_that_scored(connection: duckdb.
     assert ask(connection, BOUNDS) == [(pytest.approx(5.5 - margin), pytest.approx(5.5 + margin))]
 
 
-@pytest.mark.parametrize(("score", "bounds"), [(0.0, (1.0, 6.0)), (1.0, (5.0, 10.0))])
-def test_the_interval_stays_on_the_star_scale(
-    connection: duckdb.DuckDBPyConnection, score: float, bounds: tuple[float, float]
-) -> None:
-    add_interval(connection, "model-a", 3.0, 4.0)
-    add_file(connection, "f", [{"movie_id": "tt1", "score": score}])
-    assert ask(connection, BOUNDS) == [pytest.approx(bounds)]
-    low, high = bound_stars(np.array([1 + 9 * score]), RatingInterval(3.0, 4.0))
-    assert (low[0], high[0]) == pytest.approx(bounds)
-
-
 def test_there_is_no_interval_where_it_is_not_known_of_every_model(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
@@ -178,14 +157,6 @@ def test_dates_that_span_less_than_a_quarter_make_no_trend(
 ) -> None:
     rate_over_time(connection, (NOON - timedelta(days=days), 0.2), (NOON, 0.9), (NOON, 0.8))
     assert ask(connection, "SELECT trend, trend_error FROM movie_ratings") == [(None, None)]
-
-
-def test_two_dates_make_no_trend_and_three_do(connection: duckdb.DuckDBPyConnection) -> None:
-    rows = [(NOON - timedelta(days=90), 0.2), (NOON, 0.3)]
-    rate_over_time(connection, *rows)
-    assert ask(connection, "SELECT trend FROM movie_ratings") == [(None,)]
-    add_file(connection, "g", [{"movie_id": "tt1", "reviewed_at": NOON, "score": 0.3}])
-    assert ask(connection, "SELECT trend FROM movie_ratings") == [(pytest.approx(0.9 * 365.25 / 90),)]
 
 
 @pytest.mark.parametrize(

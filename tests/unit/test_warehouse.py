@@ -226,26 +226,11 @@ def test_a_half_made_database_of_a_killed_process_is_made_anew(warehouse: Path) 
     assert [path.name for path in warehouse.parent.iterdir()] == ["reviews.duckdb"]
 
 
-@IS_NEW
-def test_a_home_that_duckdb_can_not_use_is_refused_by_name(tmp_path: Path) -> None:
-    path = tmp_path / "what?" / "reviews.duckdb"
-    with pytest.raises(WarehouseError, match="question mark"), open_warehouse(path, write=True):
-        pass
-
-
 def test_a_database_error_in_the_block_comes_out_as_ours(warehouse: Path) -> None:
     with pytest.raises(WarehouseError, match=r"reviews\.duckdb: Catalog Error.*Next:") as caught:  # noqa: SIM117
         with open_warehouse(warehouse, write=True) as connection:
             connection.execute("SELECT * FROM nowhere")
     assert "\n" not in str(caught.value)
-
-
-def test_a_session_for_reading_can_not_write(warehouse: Path) -> None:
-    with (
-        pytest.raises(WarehouseError, match="read-only"),
-        open_warehouse(warehouse, write=False) as connection,
-    ):
-        connection.execute("DELETE FROM models")
 
 
 @pytest.mark.process
@@ -272,22 +257,6 @@ def test_it_gives_up_after_the_time_given_and_names_the_process_that_has_it(ware
     end(holder)
 
 
-@pytest.mark.process
-def test_what_a_killed_process_had_committed_is_there(warehouse: Path) -> None:
-    make_tables(warehouse)
-    code = """
-import os, sys
-import duckdb
-connection = duckdb.connect(sys.argv[1])
-connection.execute("INSERT INTO inbox_files VALUES ('kept', 1, 2, 'x', now(), now(), NULL)")
-connection.execute("BEGIN; INSERT INTO inbox_files VALUES ('lost', 1, 2, 'x', now(), now(), NULL)")
-os.kill(os.getpid(), 9)
-"""
-    subprocess.run([sys.executable, "-c", code, str(warehouse)], check=False)
-    with open_warehouse(warehouse, write=False) as connection:
-        assert connection.execute("SELECT uri FROM inbox_files").fetchall() == [("kept",)]
-
-
 def test_threads_of_one_process_take_turns(warehouse: Path) -> None:
     inside: list[int] = []
     most = []
@@ -305,15 +274,6 @@ def test_threads_of_one_process_take_turns(warehouse: Path) -> None:
     for thread in threads:
         thread.join()
     assert most == [1] * 8
-
-
-def test_opening_again_inside_the_block_ends_in_a_message_and_not_in_a_hang(warehouse: Path) -> None:
-    with (
-        open_warehouse(warehouse, write=True),
-        pytest.raises(WarehouseError, match="another thread of this process"),
-        open_warehouse(warehouse, write=True, wait_seconds=0.1),
-    ):
-        pass
 
 
 def add_row(path: Path, uri: str) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from data_contracts.errors import UsageError
 from data_contracts.storage.home import Home
-from tasks.pages.sections import Answers, Part, Row, Rows
+from tasks.pages.sections import Answers, Part, Rows
 from tasks.report.week import make_plain, read_week, write_week
 from tasks.report.weeks import Week, find_last_week, is_week_due, parse_week, require_begun
 from tasks.report.writing import drop_older_reports, drop_reports_of_forgotten
@@ -22,12 +22,11 @@ from tests.support.databases import make_tables
 from tests.support.failures import make_failure
 from tests.support.filled_tables import FilledTables
 from tests.support.parsed_pages import Page
-from tests.support.report_homes import HOSTILE, NEXT_RUN, RUN, asking, change, make_run, promote
+from tests.support.report_homes import HOSTILE, NEXT_RUN, RUN, change, make_run, promote
 from tests.support.warehouse_parts import PartFile, hash_text
 from tests.support.weeks import (
     OF_THE_FIRST_WEEK,
     OF_THE_SECOND_WEEK,
-    OLD,
     SET_MOMENTS,
     WEDNESDAY,
     WEEK,
@@ -66,11 +65,6 @@ def find(parts: list[Part], title: str) -> Rows:
     return found
 
 
-def read_figures(tables: FilledTables, week: Week = WEEK) -> Row:
-    [figures] = find(read(tables, week), "In figures")
-    return figures
-
-
 @pytest.mark.slow
 def test_the_facts_of_a_week_are_of_what_came_in_it(tables: FilledTables) -> None:
     tables.record([make_failure(boundary="drift", columns="score", source="shop")], NEXT_RUN)
@@ -79,106 +73,40 @@ def test_the_facts_of_a_week_are_of_what_came_in_it(tables: FilledTables) -> Non
     [figures] = find(parts, "In figures")
     names = ("rows", "rows_the_week_before", "files", "files_refused", "reviews")
     assert tuple(figures[name] for name in names) == (4, 5, 1, 1, 4)
-    moved = find(parts, "Movies that moved")
-    assert [(row["movie_id"], row["reviews_before"], row["reviews_after"]) for row in moved] == [
-        ("tt1", 5, 7)
-    ]
-    came = find(parts, "What came in")[0]
-    assert (came["movies"], came["judged"], came["share_called_right"]) == (2, 3, pytest.approx(1 / 3))
-    assert [row["text"] for row in find(parts, "What the model got wrong")] == [
-        "surely wrong",
-        "hardly wrong",
-    ]
-    drifted = find(parts, "What drifted")
-    assert [(row["source"], row["measure"], row["times"]) for row in drifted] == [("shop", "score", 1)]
-    before = read(tables, WEEK.add(-1))
-    [figures] = find(before, "In figures")
+    assert [row["movie_id"] for row in find(parts, "Movies that moved")] == ["tt1"]
+    wrong = [row["text"] for row in find(parts, "What the model got wrong")]
+    assert wrong == ["surely wrong", "hardly wrong"]
+    assert [row["source"] for row in find(parts, "What drifted")] == ["shop"]
+    [figures] = find(read(tables, WEEK.add(-1)), "In figures")
     assert (figures["reviews"], figures["rows"], figures["rows_the_week_before"]) == (5, 5, 0)
-    assert [part.section.title for part in before if not part.rows] == [
-        "Movies that moved",
-        "What drifted",
-        "What the model got wrong",
-    ]
 
 
 @pytest.mark.slow
-def test_what_another_model_had_scored_before_did_not_come_in(tables: FilledTables) -> None:
-    tables.promote("model-b")
-    tables.run([PartFile("old.csv", [{"score": 0.2}] * 5)], "again", model_id="model-b")
-    tables.change(f"UPDATE scored_files SET committed_at = '{WEDNESDAY}' WHERE model_id = 'model-b'")
-    tables.settle()
-    assert read_figures(tables)["reviews"] == 4
-
-
-def count_rest(tables: FilledTables) -> tuple[int, ...]:
-    names = ("reviews", "rows_quarantined", "rows_replaced", "rows_forgotten")
-    figures = read_figures(tables)
-    return tuple(figures[name] for name in names)
-
-
-def set_aside(tables: FilledTables, released_at: datetime | None) -> None:
-    """Let the last row of new.csv be one that went into quarantine in the week, and was scored when it was released."""
-    moment = f"'{released_at}'::TIMESTAMPTZ" if released_at else "NULL"
-    scores = "DELETE FROM scored_reviews"
-    if released_at:
-        scores = f"UPDATE scored_reviews SET run_id = 'a release', scored_at = {moment}"
-    tables.change(
-        "INSERT INTO quarantined_rows BY NAME SELECT source_sha256, row_number, uri, 'text_blank' AS rule, "
-        f"'{WEDNESDAY}'::TIMESTAMPTZ AS quarantined_at, {moment} AS released_at "
-        "FROM source_reviews JOIN scored_files USING (source_sha256) WHERE text = 'not judged'",
-        f"{scores} WHERE row_number = 4 AND run_id = '{NEXT_RUN}'",
-    )
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("released_at", "rest"),
-    [
-        (None, (3, 1, 0, 0)),
-        (WEDNESDAY + timedelta(days=1), (4, 0, 0, 0)),
-        (WEDNESDAY + timedelta(days=7), (3, 1, 0, 0)),
-    ],
-)
-def test_a_row_that_was_released_by_the_end_of_the_week_is_a_review_of_it(
-    released_at: datetime | None, rest: tuple[int, ...], tables: FilledTables
+def test_the_rows_that_came_in_and_are_no_reviews_are_counted_by_what_became_of_them(
+    tables: FilledTables,
 ) -> None:
-    set_aside(tables, released_at)
-    assert count_rest(tables) == rest
-
-
-@pytest.mark.slow
-def test_the_rows_that_came_in_and_are_no_reviews_are_named(tables: FilledTables) -> None:
-    set_aside(tables, None)
     new = f"WHERE source_sha256 = '{hash_text('new.csv')}'"
     tables.change(
+        "INSERT INTO quarantined_rows BY NAME SELECT source_sha256, row_number, uri, 'text_blank' AS rule, "
+        f"'{WEDNESDAY}'::TIMESTAMPTZ AS quarantined_at "
+        "FROM source_reviews JOIN scored_files USING (source_sha256) WHERE text = 'not judged'",
+        f"DELETE FROM scored_reviews WHERE row_number = 4 AND run_id = '{NEXT_RUN}'",
         f"INSERT INTO forgotten_rows SELECT '{hash_text('new.csv')}', 1, false, NULL, 'ann', now(), NULL, NULL, NULL",
         *(f"DELETE FROM {table} {new} AND row_number = 1" for table in ("source_reviews", "scored_reviews")),
     )
     tables.run([PartFile("export.csv", [{"text": "of an export"}] * 2)], "an export")
     tables.change(
-        f"UPDATE scored_files SET committed_at = '{WEDNESDAY}', superseded_at = '{WEDNESDAY}' WHERE uri = 'export.csv'",
+        f"UPDATE scored_files SET committed_at = '{WEDNESDAY}', superseded_at = '{WEDNESDAY}' WHERE uri = 'export.csv'"
     )
     tables.settle()
-    assert count_rest(tables) == (2, 1, 2, 1)
-
-
-@pytest.mark.slow
-def test_what_is_read_again_by_another_profile_did_not_come_in(tmp_path: Path) -> None:
-    home = make_week_home(tmp_path)
-    make_run(tmp_path, [PartFile("old.csv", OLD, version="0123456789ab")], "a rescan")
-    change(home.warehouse, f"UPDATE scored_files SET committed_at = '{WEDNESDAY}' WHERE run_id = 'a rescan'")
-    with asking(tmp_path) as ask:
-        [totals] = read_week(Answers(ask, {"week": WEEK.name}))[0].rows
-        [readings] = ask("SELECT count(*) AS found FROM scored_files WHERE uri = 'old.csv'")
-    assert (readings["found"], totals["reviews"], totals["rows_replaced"]) == (2, 4, 0)
-
-
-LEARN_ALL = "UPDATE models SET own_labels_until = (SELECT max(file_seen_at) FROM source_reviews)"
+    [figures] = find(read(tables), "In figures")
+    rest = {name: figures[f"rows_{name}"] for name in ("quarantined", "replaced", "forgotten")}
+    assert (figures["reviews"], rest) == (2, {"quarantined": 1, "replaced": 2, "forgotten": 1})
 
 
 @pytest.mark.slow
 def test_what_the_model_may_have_learnt_from_is_not_told_as_its_mistake(tables: FilledTables) -> None:
-    tables.change(LEARN_ALL)
+    tables.change("UPDATE models SET own_labels_until = (SELECT max(file_seen_at) FROM source_reviews)")
     parts = read(tables)
     came = find(parts, "What came in")[0]
     assert (came["judged"], came["learnt"], find(parts, "What the model got wrong")) == (0, 3, [])

@@ -8,7 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.command.console.output import echo_error
+from flows.command.flow_summaries import describe_training
+from flows.train_model import TrainingSummary
+from models.evaluation.gate import GateCheck
 from tasks.support.wording import escape_controls, quote_word
+from tests.support.small_models import describe_untrained
 
 SHELL = ["bash", "--norc", "--noprofile"]
 
@@ -51,3 +55,12 @@ def test_any_name_is_read_as_it_is(name: str) -> None:
 def test_a_name_in_an_error_sends_no_codes_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     echo_error("red\x1b[31m\r.csv: is no file.\nNext: name another.")
     assert capsys.readouterr().err == "reviews: red\\x1b[31m\\r.csv: is no file.\nNext: name another.\n"
+
+
+def test_a_source_in_the_summary_of_a_training_sends_no_codes_to_the_terminal() -> None:
+    facts = describe_untrained("lstm-s0-0", "lstm", 0)
+    facts |= {"baseline": {"test_accuracy": 0.5, "name": "linear"}, "own": None}
+    facts["metrics"]["rating"] = {"mae": 1.0, "spearman": 0.5, "titles": 0}
+    check = GateCheck("source a\x1b", False, "worse on a\x1b")
+    summary = TrainingSummary("lstm-s0-0", facts, False, "worse on a\x1b", (check,), ())
+    assert describe_training(summary).count("a\\x1b") == 3

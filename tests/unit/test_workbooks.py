@@ -196,25 +196,11 @@ def test_a_sheet_is_not_read_beside_a_table_whose_text_may_have_another_name() -
     assert read_texts(write_xlsx({"Data": [["text"], *[["A."]] * 4], "Movies": legend[:1]})) == ["A."] * 4
 
 
-@pytest.mark.parametrize(
-    ("data", "options", "rule", "says"),
-    [
-        (
-            write_xlsx({"Data": GOOD}),
-            {"profile": OTHER},
-            "sheet_missing",
-            "no sheet is called 'Other', but 'Data'",
-        ),
-        (write_xlsx({"Data": []}), {}, "sheet_missing", "no visible sheet has any cell"),
-        (write_xlsx({"A": [], "B": [["a", "b"], [1, 2]]}), {}, "text_column_missing", "'a', 'b'"),
-    ],
-)
-def test_a_sheet_that_is_not_to_be_found_is_refused(
-    data: bytes, options: dict[str, Any], rule: str, says: str
-) -> None:
-    error = refuse(data, **options)
-    assert error.rule == rule
-    assert says in error.detail
+def test_a_sheet_that_is_not_to_be_found_is_refused() -> None:
+    error = refuse(write_xlsx({"Data": GOOD}), profile=OTHER)
+    assert (error.rule, "no sheet is called 'Other', but 'Data'" in error.detail) == ("sheet_missing", True)
+    assert refuse(write_xlsx({"Data": []})).rule == "sheet_missing"
+    assert refuse(write_xlsx({"A": [], "B": [["a", "b"], [1, 2]]})).rule == "text_column_missing"
 
 
 # What is not sound
