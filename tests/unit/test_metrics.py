@@ -17,6 +17,7 @@ import pytest
 import yaml
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prometheus_client.parser import text_string_to_metric_families
+from starlette.types import ASGIApp
 
 from data_contracts.storage.home import Home
 from deployments.installation_paths import PROJECT_ROOT, RUNBOOK
@@ -38,6 +39,7 @@ from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.file_ledger import record_seen
 from tasks.warehouse.latest_scores import rebuild
 from tasks.warehouse.publishing import publish
+from tests.support.asgi import Answered, ask_app, send_to
 from tests.support.databases import borrow_tables
 from tests.support.warehouse_parts import NOON
 from tests.unit.view_tables import add_file, add_model, add_row, promote
@@ -185,12 +187,6 @@ def test_a_file_waits_until_its_content_is_in_the_ledger_under_any_name(tmp_path
 # Of the server
 
 
-@pytest.fixture
-def named_server() -> Iterator[None]:
-    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
-        yield
-
-
 def test_where_no_server_is_named_none_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[bool] = []
     monkeypatch.setattr(server_metrics, "get_client", lambda sync_client: asked.append(sync_client))
@@ -199,13 +195,13 @@ def test_where_no_server_is_named_none_is_started(monkeypatch: pytest.MonkeyPatc
     assert asked == []
 
 
-@pytest.mark.usefixtures("named_server")
 def test_a_server_that_is_away_is_not_up(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(sync_client: bool) -> None:
         raise ConnectionRefusedError
 
     monkeypatch.setattr(server_metrics, "get_client", refuse)
-    assert read_server_metrics(load_settings({})) == [Sample(SERVER_UP, (), 0)]
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+        assert read_server_metrics(load_settings({})) == [Sample(SERVER_UP, (), 0)]
 
 
 # Of upkeep
@@ -226,37 +222,14 @@ def test_the_age_of_backup_and_check_and_the_free_disk_are_measured(tmp_path: Pa
 # As they are served
 
 
-def fetch_often(
-    home: Home, times: int, read_server: Reader, host: str = "127.0.0.1:9108"
-) -> list[tuple[int, str]]:
-    """Ask the app of a home so often for its metrics at once; return the status and the text of each answer."""
-    headers = [(b"host", host.encode()), (b"accept", b"text/plain")]
-    scope = {"type": "http", "method": "GET", "path": "/metrics", "query_string": b"", "headers": headers}
+def make_app(home: Home, read_server: Reader = lambda: [Sample(SERVER_UP, (), 0)]) -> ASGIApp:
     settings = load_settings({"REVIEWS_HOME": str(home.folder), "REVIEWS_NAME": "shop-a"})
-    app = make_metrics_app(settings, ["127.0.0.1"], read_server)
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b""}
-
-    async def ask() -> tuple[int, str]:
-        said: list[Any] = []
-
-        async def send(message: Any) -> None:
-            said.append(message)
-
-        await app(dict(scope), receive, send)
-        return said[0]["status"], said[1]["body"].decode()
-
-    async def ask_all() -> list[tuple[int, str]]:
-        return await asyncio.gather(*(ask() for _ in range(times)))
-
-    return asyncio.run(ask_all())
+    return make_metrics_app(settings, ["127.0.0.1"], read_server)
 
 
-def fetch(home: Home, host: str = "127.0.0.1:9108") -> tuple[int, str]:
-    """Ask the app of a home for its metrics; return the status and the text."""
-    [answer] = fetch_often(home, 1, lambda: [Sample(SERVER_UP, (), 0)], host)
-    return answer
+def fetch(home: Home) -> str:
+    """Return the metrics of a home as text."""
+    return ask_app(make_app(home), "/metrics", accept="text/plain").body.decode()
 
 
 def test_many_who_ask_at_once_get_what_is_read_once_while_the_app_goes_on(tmp_path: Path) -> None:
@@ -266,15 +239,18 @@ def test_many_who_ask_at_once_get_what_is_read_once_while_the_app_goes_on(tmp_pa
         read.append(threading.get_ident())
         return [Sample(SERVER_UP, (), 0)]
 
-    answers = fetch_often(Home(tmp_path), 50, read_server)
-    assert {status for status, _ in answers} == {200}
+    app = make_app(Home(tmp_path), read_server)
+
+    async def ask_often() -> list[Answered]:
+        return await asyncio.gather(*(send_to(app, "/metrics") for _ in range(50)))
+
+    assert {answered.status for answered in asyncio.run(ask_often())} == {200}
     assert len(read) == 1
     assert read != [threading.get_ident()]
 
 
 def test_before_anything_is_published_the_other_metrics_are_served(tmp_path: Path) -> None:
-    status, text = fetch(Home(tmp_path))
-    assert status == 200
+    text = fetch(Home(tmp_path))
     served = {family.name: family.samples[0].value for family in text_string_to_metric_families(text)}
     assert text.count('{home="shop-a"}') == len(served)
     assert served.pop("reviews_disk_free_bytes") > 0
@@ -293,13 +269,13 @@ def test_the_inbox_is_served_where_only_other_tables_of_the_copy_can_not_be_read
         damaged.execute("DROP VIEW deliveries")
     home.inbox.mkdir()
     (home.inbox / "waits.csv").write_text("text\nGood\n")
-    _, text = fetch(home)
+    text = fetch(home)
     assert 'reviews_published_readable{home="shop-a"} 0.0' in text
     assert 'reviews_unscored_files{home="shop-a"} 1.0' in text
 
 
 def test_a_request_under_a_foreign_name_is_refused(tmp_path: Path) -> None:
-    assert fetch(Home(tmp_path), "rebound.test")[0] == 400
+    assert ask_app(make_app(Home(tmp_path)), "/metrics", host="rebound.test").status == 400
 
 
 # The files for Prometheus and Grafana

@@ -1,6 +1,6 @@
 """Tests of deliveries to a real PostgreSQL: every row once, whatever is killed, changed by hand or forgotten."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -172,44 +172,18 @@ def test_a_server_that_hangs_is_given_up(
             deliver(home, make(server), repeats=True)
 
 
-CHANGED: Mapping[str, tuple[str, str]] = {
-    "a column dropped": (
-        "ALTER TABLE bi.scores_current DROP COLUMN score",
-        "column score was of type double precision, and is gone.*ADD COLUMN score double precision.*deliver bi --again",
-    ),
-    "a column of another type": (
-        "ALTER TABLE bi.scores_current ALTER COLUMN uri TYPE varchar(3)",
-        r"column uri was of type text, and is character varying\(3\).*DROP COLUMN IF EXISTS uri, ADD COLUMN uri text",
-    ),
-    "a column of theirs that must be filled": (
-        "ALTER TABLE bi.scores_current ADD COLUMN team text NOT NULL DEFAULT 'x'; "
-        "ALTER TABLE bi.scores_current ALTER COLUMN team DROP DEFAULT",
-        "team",
-    ),
-}
-
-
-@pytest.mark.parametrize("what", CHANGED)
-def test_a_schema_changed_by_hand_is_an_error_that_says_what_to_do(
-    server: PostgresServer, connection: "psycopg.Connection[Any]", home: Home, history: History, what: str
-) -> None:
-    deliver(home, make(server))
-    statement, said = CHANGED[what]
-    connection.execute("ALTER TABLE bi.scores_current ALTER COLUMN uri TYPE text USING left(uri, 3)")
-    connection.execute(statement.replace("TYPE varchar(3)", "TYPE varchar(3) USING left(uri, 3)"))
-    change(history, ("add", [[ROW]]))
-    with pytest.raises(DestinationError, match=said):
-        deliver(home, make(server))
-
-
-def test_after_the_column_is_back_a_delivery_of_all_fills_it(
-    server: PostgresServer, connection: "psycopg.Connection[Any]", home: Home
+def test_a_column_that_is_gone_is_an_error_that_says_what_to_do_and_a_delivery_of_all_fills_it_again(
+    server: PostgresServer, connection: "psycopg.Connection[Any]", home: Home, history: History
 ) -> None:
     deliver(home, make(server))
     connection.execute("ALTER TABLE bi.scores_current DROP COLUMN score")
+    change(history, ("add", [[ROW]]))
+    said = "column score was of type double precision, and is gone.*ADD COLUMN score.*deliver bi --again"
+    with pytest.raises(DestinationError, match=said):
+        deliver(home, make(server))
     connection.execute("ALTER TABLE bi.scores_current ADD COLUMN score double precision")
     connection.execute("DELETE FROM bi.scores_current WHERE row_number = 1")
-    assert deliver(home, make(server), repeats=True).rows == 3
+    deliver(home, make(server), repeats=True)
     assert read(connection) == expect(home)
 
 

@@ -273,22 +273,3 @@ def test_a_forgotten_row_leaves_the_sums_of_the_shadow(history: History) -> None
     history.shadow(0)
     history.forget(0)
     assert sum_up_shadow(history) == [("model-a", 1), ("model-b", 1)]
-
-
-CHANGES = (
-    "UPDATE score_sums SET labelled = labelled + 1",
-    "UPDATE score_sums SET stars_off = stars_off + 1e-6",
-    "UPDATE score_sums SET oov_rate_total = oov_rate_total + 1e-6",
-    "UPDATE score_sums SET score_bins = [1, 1]",
-    "INSERT INTO score_sums FROM score_sums",
-)
-
-
-@pytest.mark.slow
-def test_sums_that_differ_from_the_scores_are_found(history: History) -> None:
-    with open_warehouse(history.warehouse, write=True) as connection:
-        for change in CHANGES:
-            connection.begin()
-            connection.execute(change)
-            assert connection.execute(FIND_WRONG_SUMS).fetchall(), change
-            connection.rollback()

@@ -7,7 +7,7 @@ import pytest
 
 from data_contracts.errors import UsageError
 from deployments import installation_paths
-from deployments.installation_paths import PROJECT_ROOT, require_prefect_home
+from deployments.installation_paths import PROJECT_ROOT
 from deployments.settings import GONE, SECRETS, find_unknown, load_settings
 
 
@@ -147,12 +147,3 @@ def test_every_setting_that_the_program_reads_is_known() -> None:
     read = {name for path in modules for name in re.findall(r'"(REVIEWS_[A-Z_]+)"', path.read_text("utf-8"))}
     assert len(read) > 15
     assert find_unknown(dict.fromkeys(read - GONE.keys(), "")) == []
-
-
-def test_a_home_of_prefect_that_can_not_be_made_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"PREFECT_HOME='/proc/x': can't be created .*Next: unset it"):
-        require_prefect_home({"PREFECT_HOME": "/proc/x"})
-    with pytest.raises(UsageError, match="PREFECT_HOME is empty"):
-        require_prefect_home({"PREFECT_HOME": ""})
-    require_prefect_home({"PREFECT_HOME": str(tmp_path / "prefect")})
-    require_prefect_home({})

@@ -58,16 +58,10 @@ def test_starting_the_shadow_again_changes_its_end_alone(warehouse: Path) -> Non
     assert again.until == TOMORROW + timedelta(days=7)
 
 
-@pytest.mark.slow
-def test_a_stopped_shadow_is_over_and_can_be_started_anew(warehouse: Path) -> None:
+def test_a_stopped_shadow_is_over_and_another_model_can_be_one(warehouse: Path) -> None:
     start(warehouse)
-    stopped = stop_shadow(warehouse, "bob")
-    assert stopped is not None
-    assert stopped.model_id == "b"
+    assert stop_shadow(warehouse, "bob") is not None
     assert find_shadow(warehouse) is None
-    last = find_last_shadow(warehouse)
-    assert last is not None
-    assert last.ended_by == "bob"
     assert stop_shadow(warehouse, "bob") is None
     assert start(warehouse, "c").number == 2
 

@@ -16,13 +16,7 @@ from tasks.site.pages import make_page
 from tests.support.once import copy_once
 from tests.support.parsed_pages import Page
 from tests.support.report_homes import HOSTILE, change, make_run
-from tests.support.sites import (
-    add_challenger,
-    list_broken_links,
-    make_site_home,
-    read_pages,
-    write_pages,
-)
+from tests.support.sites import add_challenger, list_broken_links, make_site_home, read_pages, write_pages
 from tests.support.warehouse_parts import PartFile
 
 ALWAYS = ("index.html", "movies.html", "models.html")

@@ -212,24 +212,6 @@ def test_a_reader_whose_chunks_are_deleted_while_it_fetches_gets_the_newer_copy(
     assert reader.published.read_bytes() == home.published.read_bytes()
 
 
-def test_another_home_is_refused_and_its_runs_stop_until_it_takes_over(
-    home: Home, folder: Path, tmp_path: Path
-) -> None:
-    store, other = f"file://{folder}", make_home(tmp_path / "other")
-    upload(other, folder)
-    for act in (upload, lambda home, folder: require_not_taken_over(home, f"file://{folder}")):
-        with pytest.raises(SourceError, match=rf"another home writes there \(.*:{other.folder}\). Next: "):
-            act(home, folder)
-    assert "another home writes there" in find_faults(home, store)[0]
-    assert renew_snapshot(home, store) is None
-    back_up_home(home, name_place(store), print, Options(7, take_over=True))
-    require_not_taken_over(home, store)
-    upload(home, folder)
-    with pytest.raises(SourceError, match="another home writes there"):
-        require_not_taken_over(other, store)
-    require_not_taken_over(other, f"{store}/not/mounted")
-
-
 @pytest.mark.slow
 def test_where_a_machine_is_lost_another_home_goes_on_from_its_store(
     home: Home, reader: Home, folder: Path

@@ -76,28 +76,20 @@ COLUMNS = '[columns]\ntext = "a"\n'
             COLUMNS + 'given_rating = "b"\n[rating]\nlowest = 1\nhighest = 3\nwords = { good = 4 }\n',
             "line 4: rating the word 'good' means 4, which is not on the scale",
         ),
-        (COLUMNS + "[file]\nheader = -1\n", "line 4: file.header should be greater"),
         ('movie = "m"\n' + COLUMNS + 'movie_id = "b"\n', "line 1: movie contradicts columns.movie_id"),
         (COLUMNS + '[labels]\npositive = ["x"]\nnegative = ["X"]\n', "line 3: labels 'x' has two meanings"),
         (COLUMNS + '[file]\nencoding = "utf-7"\n', "line 4: file.encoding is no known encoding"),
         (COLUMNS + '[file]\ndelimiter = "x"\n', "line 4: file.delimiter must be one ASCII"),
         (COLUMNS + 'review_id = "b"\nmovie_id = "b"\n', "line 1: columns has 'b' twice"),
-        ('each_file = "adds up"\n' + COLUMNS, "line 1: each_file should be 'adds' or 'replaces'"),
         (
             COLUMNS + "[limits]\nsmallest_share_of_last = 0.2\n",
             "line 4: limits.smallest_share_of_last is of no use without each_file = 'replaces'",
-        ),
-        (COLUMNS + "[limits]\nlargest_bad_share = 20\n", "line 4: limits.largest_bad_share"),
-        (
-            COLUMNS + '[severity]\ndates = "accept"\n',
-            "line 4: severity.dates is of no use without columns.reviewed_at",
         ),
         (
             COLUMNS + '[severity]\nshared_ids = "accept"\n',
             "line 4: severity.shared_ids is of no use without columns.review_id whose ids hold",
         ),
         ("[columns]\ntext = 1\n", r'line 2: columns.text should be a list, such as \["a", "b"\]'),
-        ('movie = ""\n' + COLUMNS, "line 1: movie should have at least 1 character"),
         ("[columns\n", "is no valid TOML"),
     ],
 )

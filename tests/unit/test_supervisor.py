@@ -95,34 +95,24 @@ def test_a_running_up_keeps_its_log_with_times_within_bounds_and_goes_on_in_a_ne
 
 
 @pytest.mark.process
-def test_a_server_that_hangs_is_killed_and_started_again() -> None:
-    said: list[str] = []
-    with start(SLEEP) as hung:
-        children = [replace(hung, started=time.monotonic() - 2 * HUNG_SECONDS)]
-        hung_since = time.monotonic() - 2 * HUNG_SECONDS
-        build_supervisor(children, lambda: hung_since, lambda: None, os.environ, said.append)()
-        try:
-            assert hung.process.returncode == -signal.SIGKILL
-            assert children[0].process.poll() is None
-            assert children[0].process.pid != hung.process.pid
-        finally:
-            end(children[0])
-    assert "server gave no answer for 120 s" in said[0]
-
-
-@pytest.mark.process
 @pytest.mark.parametrize(
-    ("started", "answered"), [(0, 2 * HUNG_SECONDS), (2 * HUNG_SECONDS, 1)], ids=["fresh", "slow"]
+    ("started", "answered", "is_killed"),
+    [(2 * HUNG_SECONDS, 2 * HUNG_SECONDS, True), (0, 2 * HUNG_SECONDS, False), (2 * HUNG_SECONDS, 1, False)],
+    ids=["hung", "fresh", "slow"],
 )
-def test_a_server_that_was_just_started_or_answered_a_moment_ago_is_left(
-    started: float, answered: float
+def test_a_server_that_hangs_and_no_other_is_killed_and_started_again(
+    started: float, answered: float, is_killed: bool
 ) -> None:
     now = time.monotonic()
     with start(SLEEP) as server:
         children = [replace(server, started=now - started)]
         build_supervisor(children, lambda: now - answered, lambda: None, os.environ, print)()
-        assert children[0].process is server.process
-        assert server.process.poll() is None
+        try:
+            assert server.process.poll() == (-signal.SIGKILL if is_killed else None)
+            assert (children[0].process is not server.process) == is_killed
+            assert children[0].process.poll() is None
+        finally:
+            end(children[0])
 
 
 @pytest.mark.process

@@ -5,11 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from deployments.local_server.inbox_watcher import (
-    FULL_BYTES,
-    START_SECONDS,
-    make_inbox_check,
-)
+from deployments.local_server.inbox_watcher import FULL_BYTES, START_SECONDS, make_inbox_check
 
 
 @pytest.fixture
