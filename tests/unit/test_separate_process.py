@@ -17,6 +17,7 @@ from tasks.reading import reader, table_process
 from tasks.reading.reader import ReadOptions, read_review_file
 from tasks.scoring import chunks
 from tasks.scoring.file_outcomes import Tally
+from tests.conftest import PROJECT_ROOT
 from tests.support.review_file_builders import (
     encode_parquet,
     text_table,
@@ -28,7 +29,6 @@ from tests.support.review_file_builders import (
 
 pytestmark = pytest.mark.process
 
-ROOT = Path(__file__).parents[2]
 only_linux = pytest.mark.skipif(
     sys.platform != "linux", reason="only Linux bounds the memory that a process writes to"
 )
@@ -181,7 +181,7 @@ for mebibytes in sys.argv[2:]:
 def test_no_sound_file_is_refused_where_memory_is_short(tmp_path: Path) -> None:
     path = write(tmp_path, write_parquet(text_table(["A good film. " * 100] * 10_000)))
     command = [sys.executable, "-c", SHORT_OF_MEMORY, str(path), "0", "16", "48"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PROJECT_ROOT)
     said = done.stdout.splitlines()
     assert len(said) < 3  # the others failed
     assert not [each for each in said if each.startswith("refused")]
@@ -210,7 +210,7 @@ def test_texts_that_repeat_the_one_before_are_read_within_bounded_memory(tmp_pat
     path = write(tmp_path, write_delta_bytes("x" * (2 << 20), 512))
     assert path.stat().st_size < 10_000
     command = [sys.executable, "-c", MEASURE, str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PROJECT_ROOT)
     _, mebibytes = done.stdout.split()
     assert int(mebibytes) < 1536
 

@@ -20,50 +20,6 @@ from tests.support.forked import start
 IS_NEW = pytest.mark.usefixtures("new_databases")
 """For what depends on how a database is made: others get a copy of one."""
 
-TABLES = {
-    "inbox_files",
-    "source_reviews",
-    "scored_reviews",
-    "flipped_scores",
-    "score_sums",
-    "shadow_sums",
-    "repeated_keys",
-    "scored_files",
-    "quarantined_rows",
-    "forgotten_rows",
-    "models",
-    "promotions",
-    "gate_checks",
-    "promises",
-    "reference_measures",
-    "reference_bins",
-    "source_measures",
-    "run_measures",
-    "findings",
-    "shadows",
-    "shadow_files",
-    "shadow_scores",
-    "review_labels",
-    "label_files",
-    "runs",
-    "contract_results",
-    "schema_migrations",
-}
-VIEWS = {
-    "latest_scores",
-    "movie_ratings",
-    "counted_scores",
-    "daily_scores",
-    "live_accuracy",
-    "model_comparison",
-    "lineage",
-    "open_quarantine",
-    "drift",
-    "source_days",
-    "deliveries",
-    "shadow_comparison",
-    "source_alerts",
-}
 HOLD = """
 import sys, time
 import duckdb
@@ -89,16 +45,6 @@ def end(holder: subprocess.Popen[str]) -> None:
 def make_tables(path: Path) -> None:
     with open_warehouse(path, write=True):
         pass
-
-
-@IS_NEW
-def test_a_missing_database_is_made_with_every_table_and_view(warehouse: Path) -> None:
-    with open_warehouse(warehouse, write=False) as connection:
-        tables = connection.execute("SELECT table_name FROM duckdb_tables() WHERE NOT internal").fetchall()
-        views = connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
-    assert {name for (name,) in tables} == TABLES
-    assert {name for (name,) in views} == VIEWS
-    assert [path.name for path in warehouse.parent.iterdir()] == ["reviews.duckdb"]
 
 
 @IS_NEW
