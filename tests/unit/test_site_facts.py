@@ -1,16 +1,14 @@
 """Tests of what the pages of movies and the overview show: figures as the views have them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-import duckdb
 import pytest
 
 from tasks.pages.sections import Answers, Rows
 from tasks.site.movie import read_movie, read_movies
 from tasks.site.movie_search import Search, find_movies, keep_titles
-from tests.support.databases import make_tables
 from tests.support.filled_tables import FilledTables, fill_tables
 from tests.support.report_homes import NEXT_RUN, key_by_query
 from tests.support.sites import ROWS
@@ -27,19 +25,11 @@ def tables() -> Iterator[FilledTables]:
         yield filled
 
 
-@pytest.fixture(scope="module")
-def filled_once() -> Iterator[duckdb.DuckDBPyConnection]:
-    with make_tables() as connection:
-        fill_site(FilledTables(connection), ROWS)
-        yield connection
-
-
 @pytest.fixture
-def site(filled_once: duckdb.DuckDBPyConnection) -> Iterator[FilledTables]:
-    """Tables with a promoted model and the reviews of one file, which a test may change."""
-    filled_once.begin()
-    yield FilledTables(filled_once)
-    filled_once.rollback()
+def site(tables: FilledTables) -> FilledTables:
+    """Tables with a promoted model and the reviews of one file."""
+    fill_site(tables, ROWS)
+    return tables
 
 
 def fill_site(tables: FilledTables, rows: list[dict[str, Any]]) -> None:
@@ -48,34 +38,20 @@ def fill_site(tables: FilledTables, rows: list[dict[str, Any]]) -> None:
     tables.settle()
 
 
-def read_movie_of(tables: FilledTables) -> dict[str, Rows]:
-    found = read_movie(Answers(tables.ask), MOVIE)
-    assert found is not None
-    tables.drop_temporary()
-    return key_by_query(found)
-
-
-def make_reviews(days: Sequence[datetime | None]) -> list[dict[str, Any]]:
-    return [
-        {
-            "movie_id": MOVIE,
-            "text": f"film {place}",
-            "score": 0.6,
-            "reviewed_at": day,
-            "scored_at": datetime.now(UTC),
-        }
-        for place, day in enumerate(days)
-    ]
-
-
 @pytest.mark.slow
 def test_the_figures_of_a_movie_are_its_row_of_movie_ratings(tables: FilledTables) -> None:
-    days = [datetime(2020 + place, 5, 1, tzinfo=UTC) for place in range(4)]
-    rows = [{**row, "score": 0.5 + place / 10} for place, row in enumerate(make_reviews([*days, None]))]
+    row: dict[str, Any] = {"movie_id": MOVIE, "scored_at": datetime.now(UTC)}
+    days = [*(datetime(2020 + place, 5, 1, tzinfo=UTC) for place in range(4)), None]
+    rows = [
+        {**row, "text": f"film {place}", "score": 0.5 + place / 10, "reviewed_at": day}
+        for place, day in enumerate(days)
+    ]
     fill_site(tables, [*rows, {"movie_id": MOVIE, "text": "rated", "given_rating": 7.0}])
     tables.change(ERRORS)
     [row] = tables.ask("FROM movie_ratings")
-    [figures] = read_movie_of(tables)["movie-figures"]
+    found = read_movie(Answers(tables.ask), MOVIE)
+    assert found is not None
+    [figures] = key_by_query(found)["movie-figures"]
     assert row["trend"] is not None
     for name in (
         "reviews",

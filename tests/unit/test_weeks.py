@@ -6,7 +6,6 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,9 +17,8 @@ from tasks.report.week import make_plain, read_week, write_week
 from tasks.report.weeks import Week, find_last_week, is_week_due, parse_week, require_begun
 from tasks.report.writing import drop_older_reports, drop_reports_of_forgotten
 from tasks.warehouse.run_log import Run, record_checks
-from tests.support.databases import make_tables
 from tests.support.failures import make_failure
-from tests.support.filled_tables import FilledTables
+from tests.support.filled_tables import FilledTables, fill_tables
 from tests.support.parsed_pages import Page
 from tests.support.report_homes import HOSTILE, NEXT_RUN, RUN, change, make_run, promote
 from tests.support.warehouse_parts import PartFile, hash_text
@@ -34,24 +32,16 @@ from tests.support.weeks import (
 )
 
 
-@pytest.fixture(scope="module")
-def filled_once() -> Iterator[duckdb.DuckDBPyConnection]:
-    with make_tables() as connection:
-        tables = FilledTables(connection)
-        tables.run(OF_THE_FIRST_WEEK)
-        tables.promote()
-        tables.run(OF_THE_SECOND_WEEK, NEXT_RUN)
-        tables.change(*SET_MOMENTS)
-        tables.settle()
-        yield connection
-
-
 @pytest.fixture
-def tables(filled_once: duckdb.DuckDBPyConnection) -> Iterator[FilledTables]:
-    """What a home of two weeks has, which a test may change."""
-    filled_once.begin()
-    yield FilledTables(filled_once)
-    filled_once.rollback()
+def tables() -> Iterator[FilledTables]:
+    """What a home of two weeks has."""
+    with fill_tables() as filled:
+        filled.run(OF_THE_FIRST_WEEK)
+        filled.promote()
+        filled.run(OF_THE_SECOND_WEEK, NEXT_RUN)
+        filled.change(*SET_MOMENTS)
+        filled.settle()
+        yield filled
 
 
 def read(tables: FilledTables, week: Week = WEEK) -> list[Part]:
