@@ -91,22 +91,19 @@ def test_what_came_in_one_week_is_split_by_title(tmp_path: Path) -> None:
 
 def test_the_rows_of_one_title_and_one_week_are_split_by_text(tmp_path: Path) -> None:
     titles = ["tt1", "tt2", "tt3", "tt4", "tt5"]
-    files = [PartFile(title, name_texts(title, 100), ledger={"source": title}) for title in titles]
+    files = []
+    for title in titles:
+        rows = make_rows(100, reviewed_at=None, movie_id=title)
+        for row in rows:
+            row["text"] += f" of {title}"
+            row.update(text_sha256=hash_text(row["text"]), review_id=f"{title} {row['review_id']}")
+        files.append(PartFile(title, rows, ledger={"source": title}))
     commit_parts(Home(tmp_path).warehouse, write_part(tmp_path / "parts" / "one", files))
     shops = read_own_rows(Home(tmp_path))
     assert sorted(shop.source for shop in shops) == titles
     for shop in shops:
         assert 5 <= len(shop.test.texts) <= 40
         assert len(shop.train.texts) + len(shop.test.texts) == 100
-
-
-def name_texts(title: str, count: int) -> list[dict[str, Any]]:
-    """Return rows without dates of one title, whose texts no other title has."""
-    rows = make_rows(count, reviewed_at=None, movie_id=title)
-    for row in rows:
-        row["text"] += f" of {title}"
-        row.update(text_sha256=hash_text(row["text"]), review_id=f"{title} {row['review_id']}")
-    return rows
 
 
 def test_a_rating_gives_a_label_and_one_in_the_middle_none(tmp_path: Path) -> None:

@@ -24,27 +24,23 @@ def tables() -> Iterator[FilledTables]:
 def scoring_page() -> str:
     """The page of a scoring run with content in every section, and hostile text wherever it comes from files."""
     with fill_tables() as tables:
-        return make_scoring_page(tables)
-
-
-def make_scoring_page(tables: FilledTables) -> str:
-    nasty = HOSTILE["html"] + HOSTILE["ansi"]
-    before = [{"movie_id": nasty, "text": f"before {number}", "score": 0.2} for number in range(5)]
-    tables.run([PartFile("before.csv", before)])
-    tables.promote()
-    scores = (0.9, 0.91, 0.92, 0.1, 0.11, 0.12, 0.5)  # so that each is in one of the lists
-    rows: list[dict[str, Any]] = [
-        {"review_id": nasty, "movie_id": nasty, "text": text, "score": score, "given_rating": 9.0}
-        for text, score in zip(HOSTILE.values(), scores, strict=True)
-    ]
-    rows += [{"text": f"a film {'x' * number}", "score": number / 1000} for number in (300, 600)]
-    rows += [{"text": "y" * 1_000_000, "score": 0.0}]
-    refused = PartFile(f"{nasty}.csv", status="refused", ledger={"rule": "csv_broken", "detail": nasty})
-    tables.run([PartFile(nasty, rows, bad_rows=[len(rows) + 1]), refused], NEXT_RUN)
-    tables.record([make_failure(observed=nasty, expected=nasty), make_failure(success=True)], NEXT_RUN)
-    tables.change("UPDATE quarantined_rows SET raw_is_text = true")
-    tables.settle()
-    return tables.make_report(NEXT_RUN)
+        nasty = HOSTILE["html"] + HOSTILE["ansi"]
+        before = [{"movie_id": nasty, "text": f"before {number}", "score": 0.2} for number in range(5)]
+        tables.run([PartFile("before.csv", before)])
+        tables.promote()
+        scores = (0.9, 0.91, 0.92, 0.1, 0.11, 0.12, 0.5)  # so that each is in one of the lists
+        rows: list[dict[str, Any]] = [
+            {"review_id": nasty, "movie_id": nasty, "text": text, "score": score, "given_rating": 9.0}
+            for text, score in zip(HOSTILE.values(), scores, strict=True)
+        ]
+        rows += [{"text": f"a film {'x' * number}", "score": number / 1000} for number in (300, 600)]
+        rows += [{"text": "y" * 1_000_000, "score": 0.0}]
+        refused = PartFile(f"{nasty}.csv", status="refused", ledger={"rule": "csv_broken", "detail": nasty})
+        tables.run([PartFile(nasty, rows, bad_rows=[len(rows) + 1]), refused], NEXT_RUN)
+        tables.record([make_failure(observed=nasty, expected=nasty), make_failure(success=True)], NEXT_RUN)
+        tables.change("UPDATE quarantined_rows SET raw_is_text = true")
+        tables.settle()
+        return tables.make_report(NEXT_RUN)
 
 
 @pytest.fixture(scope="module")

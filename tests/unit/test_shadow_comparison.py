@@ -62,13 +62,9 @@ def test_mcnemars_p_is_that_of_the_exact_test(
     add_file(connection, "f", [{"score": other, "given_label": "positive"} for _, other in rights])
     add_shadow(connection, "f", [mine for mine, _ in rights])
     [(p,)] = compare(connection, "mcnemar_p")
-    assert math.isclose(p, find_exact_p(only_shadow, only_champion), rel_tol=1e-9)
-
-
-def find_exact_p(a: int, b: int) -> float:
-    """Return the two-sided p of as many heads and tails, counted as whole numbers."""
-    extreme = sum(math.comb(a + b, heads) for heads in range(min(a, b) + 1))
-    return float(min(1, 2 * extreme / 2 ** (a + b)))
+    trials = only_shadow + only_champion
+    extreme = sum(math.comb(trials, heads) for heads in range(min(only_shadow, only_champion) + 1))
+    assert math.isclose(p, min(1, 2 * extreme / 2**trials), rel_tol=1e-9)
 
 
 PAIRS = """

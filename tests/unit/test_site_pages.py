@@ -10,16 +10,22 @@ import pytest
 
 from data_contracts.errors import UsageError
 from data_contracts.storage.home import Home
+from models.bundle.reading_facts import FACTS_FILE
 from tasks.pages.page_names import name_page
+from tasks.pages.sections import Answers
+from tasks.site.models import read_models
 from tasks.site.movie_search import format_movies, render_movies
 from tasks.site.pages import make_page
+from tasks.training.model_list import describe_models
+from tasks.warehouse.model_registry import list_models
 from tests.support.once import copy_once
 from tests.support.parsed_pages import Page
-from tests.support.report_homes import HOSTILE, change, make_run
+from tests.support.report_homes import HOSTILE, asking, change, key_by_query, make_run
 from tests.support.sites import add_challenger, list_broken_links, make_site_home, read_pages, write_pages
 from tests.support.warehouse_parts import PartFile
 
 ALWAYS = ("index.html", "movies.html", "models.html")
+OTHER = "lstm-s1-0123456789ab"
 FIRST, SECOND = "movies/tt0000001.html", "movies/tt0000002.html"
 
 
@@ -141,17 +147,13 @@ def test_a_page_runs_and_loads_nothing_but_files_of_the_site(hostile: Path) -> N
         assert not re.search(r"https?://|@import|url\((?!#)", (hostile / name).read_text("utf-8")), name
 
 
-def read_first_page(home: Home) -> Page:
-    return Page(make_page(home, "index.html", {}) or "")
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(("dataset", "is_told"), [("sample", True), ("stanford", False)])
 def test_scores_of_a_champion_trained_on_made_up_reviews_are_called_a_demonstration(
     home: Home, dataset: str, is_told: bool
 ) -> None:
     change(home.warehouse, f"UPDATE models SET dataset = '{dataset}'")
-    text = read_first_page(home).text
+    text = Page(make_page(home, "index.html", {}) or "").text
     assert ("trained on made-up reviews, so its scores are a demonstration" in text) is is_told
 
 
@@ -183,3 +185,36 @@ def test_an_id_or_a_title_with_a_line_end_is_one_line_of_the_list() -> None:
         "c\\u2028d",
         {"0": name_page("a\nb")},
     )
+
+
+def add_shadow(home: Home) -> None:
+    """Add the model OTHER, which is the shadow, and a bundle to the champion alone."""
+    add_challenger(home.warehouse, OTHER)
+    (home.bundles / "model-a").mkdir(parents=True)
+    (home.bundles / "model-a" / FACTS_FILE).touch()
+
+
+@pytest.mark.slow
+def test_the_shadow_is_compared_with_the_champion_alone(home: Home) -> None:
+    add_shadow(home)
+    change(
+        home.warehouse,
+        "INSERT INTO scored_reviews SELECT * REPLACE ('older' AS model_id) FROM scored_reviews",
+        "INSERT INTO models SELECT * REPLACE ('older' AS model_id) FROM models LIMIT 1",
+    )
+    with asking(home.folder) as ask:
+        found = key_by_query(read_models(Answers(ask)))
+    assert [(row["model_id"], row["is_on"]) for row in found["newest-shadow"]] == [(OTHER, True)]
+    compared = [(row["source"], row["compared_with"]) for row in found["shadow-comparison"]]
+    assert compared == [(None, "model-a"), ("default", "model-a")]
+
+
+@pytest.mark.slow
+def test_a_missing_bundle_is_marked_on_the_site_and_by_the_command(home: Home) -> None:
+    add_shadow(home)
+    change(home.warehouse, "UPDATE models SET validation_accuracy = 0.8")
+    lines = describe_models(list_models(home.warehouse), home).splitlines()
+    assert [line.split()[0] for line in lines if line.endswith("bundle missing")] == [OTHER]
+    assert "Next: put that of a backup back, or train it again." in lines[-1]
+    for name in ("models.html", "index.html"):
+        assert f"The bundle is missing of {OTHER}:" in (make_page(home, name, {}) or "")

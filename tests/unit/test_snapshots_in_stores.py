@@ -134,10 +134,6 @@ def test_only_new_chunks_are_uploaded_and_fetched(
     assert count_rows(reader) == count_rows(large_home) == 3
 
 
-def list_snapshots(folder: Path) -> list[int]:
-    return list_numbers(open_folder(folder))
-
-
 def list_named(folder: Path) -> set[str]:
     """Return the names of the chunks that the snapshots of a store name."""
     place = open_folder(folder)
@@ -155,7 +151,7 @@ def test_a_forgotten_row_is_in_no_object_at_once_and_readers_lose_it_with_their_
     fetch(reader, folder)
     assert is_in_store(folder, SECRET)
     forget_everywhere(home, ForgetRequest(SECRET, "review", "ann"), print, f"file://{folder}")
-    assert len(list_snapshots(folder)) == 1
+    assert len(list_numbers(open_folder(folder))) == 1
     assert {path.name for path in list_chunks(folder)} == list_named(folder)
     assert not is_in_store(folder, SECRET)
     fetch(reader, folder)

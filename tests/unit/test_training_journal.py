@@ -26,11 +26,6 @@ def save(journal: Journal, *counts: int, part: str = "fit") -> None:
         journal.save(part, done, {"weights": np.full((3, 2), done, np.float32)})
 
 
-def find_newest(journal: Journal, part: str = "fit") -> Path:
-    assert journal.folder is not None
-    return max(journal.folder.glob(f"{part}-*"))
-
-
 def test_the_newest_checkpoint_of_a_part_is_loaded(journal: Journal) -> None:
     save(journal, 1, 9, 10)
     save(journal, 20, part="ngrams")
@@ -56,10 +51,10 @@ def flip_bit(content: bytes) -> bytes:
 
 @pytest.mark.parametrize("damage", [lambda content: content[:-9], lambda content: b"", flip_bit])
 def test_a_damaged_checkpoint_is_told_of_and_the_one_before_is_loaded(
-    journal: Journal, warned: list[str], damage: Callable[[bytes], bytes]
+    journal: Journal, tmp_path: Path, warned: list[str], damage: Callable[[bytes], bytes]
 ) -> None:
     save(journal, 1, 2)
-    newest = find_newest(journal)
+    newest = max(tmp_path.glob("fit-*"))
     newest.write_bytes(damage(newest.read_bytes()))
     found = journal.load("fit")
     assert found is not None
