@@ -7,7 +7,7 @@ from typing import Any
 import duckdb
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from models.evaluation.stars import RatingInterval
@@ -184,6 +184,12 @@ ROWS = st.fixed_dictionaries(
 FILES = st.lists(st.tuples(st.integers(-2, 2), st.lists(ROWS, max_size=5)), max_size=4)
 
 
+def make_row(day: int | None) -> dict[str, Any]:
+    """Return a row of one review with this date."""
+    dated = None if day is None else NOON + timedelta(days=day)
+    return {"review_id": "r1", "movie_id": "tt1", "text": "good", "reviewed_at": dated}
+
+
 Arrived = tuple[int, str, int, datetime | None]
 """The day on which a row arrived, its file, its number and its date."""
 
@@ -197,6 +203,10 @@ def find_newest(rows: list[Arrived]) -> Arrived:
 @pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(FILES)
+@example([(1, [make_row(2)]), (2, [make_row(1)])])
+@example([(1, [make_row(2)]), (2, [make_row(None)]), (2, [make_row(1)])])
+@example([(1, [make_row(1)]), (1, [make_row(1)]), (0, [make_row(1)])])
+@example([(1, [make_row(None), make_row(None)]), (2, [make_row(None) | {"review_id": None}])])
 def test_whatever_comes_in_each_review_is_there_once_in_its_newest_row(
     files: list[tuple[int, list[dict[str, Any]]]],
 ) -> None:
