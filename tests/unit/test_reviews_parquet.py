@@ -4,6 +4,7 @@ import dataclasses
 import shutil
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -96,11 +97,14 @@ def test_a_truncated_file_is_as_good_as_none(reviews_dir: Path) -> None:
         count_rows(reviews_dir, "train")
 
 
-def test_files_of_two_archives_are_as_good_as_none(tmp_path: Path, reviews_dir: Path, tables: Tables) -> None:
-    other = dataclasses.replace(PROVENANCE, source_sha256="6" * 64)
-    write_tables(tables, other, tmp_path / "other")
+@pytest.mark.parametrize("change", [{"source_sha256": "6" * 64}, {"format_version": FORMAT_VERSION + 1}])
+def test_files_of_two_archives_or_versions_are_as_good_as_none(
+    tmp_path: Path, reviews_dir: Path, tables: Tables, change: dict[str, Any]
+) -> None:
+    write_tables(tables, dataclasses.replace(PROVENANCE, **change), tmp_path / "other")
     shutil.copy(tmp_path / "other" / "train.parquet", reviews_dir / "train.parquet")
     assert read_provenance(reviews_dir) is None
+    assert (read_provenance(tmp_path / "other") is None) == ("format_version" in change)
 
 
 @pytest.mark.parametrize("metadata", [None, {b"reviews": b"not JSON"}, {b"reviews": b'{"dataset": "other"}'}])
