@@ -51,13 +51,6 @@ def test_a_second_model_can_not_be_the_shadow_too(warehouse: Path) -> None:
         start(warehouse, "c")
 
 
-def test_starting_the_shadow_again_changes_its_end_alone(warehouse: Path) -> None:
-    first = start(warehouse)
-    again = start(warehouse, until=TOMORROW + timedelta(days=7))
-    assert (again.number, again.started_at) == (first.number, first.started_at)
-    assert again.until == TOMORROW + timedelta(days=7)
-
-
 def test_a_stopped_shadow_is_over_and_another_model_can_be_one(warehouse: Path) -> None:
     start(warehouse)
     assert stop_shadow(warehouse, "bob") is not None

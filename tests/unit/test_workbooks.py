@@ -164,19 +164,11 @@ def test_a_cell_that_is_empty_and_not_merged_with_one_above_stays_empty(
 # Sheets
 
 
-def test_the_only_sheet_with_a_text_is_read() -> None:
+def test_the_only_visible_sheet_with_a_text_is_read_or_that_of_the_profile() -> None:
     sheets: dict[str, Grid] = {"Cover": [["Survey 2026"]], "Empty": [], "Data": GOOD, "Notes": [["n"], [1]]}
     assert read_texts(write_xlsx(sheets)) == ["A good film."]
-    assert read_texts(write_xlsx({"Notes": [["text"]], "Data": GOOD})) == ["A good film."]
-
-
-def test_a_hidden_sheet_is_passed_over() -> None:
     sheets = {"Old": [["text"], ["An old film."]], "Data": GOOD}
     assert read_texts(write_xlsx(sheets, hidden=["Old"])) == ["A good film."]
-
-
-def test_a_profile_may_name_the_sheet() -> None:
-    sheets = {"Old": [["text"], ["An old film."]], "Data": GOOD}
     assert read_texts(write_xlsx(sheets), profile=DATA) == ["A good film."]
 
 
