@@ -127,7 +127,7 @@ def key_by_query(parts: Iterable[Part]) -> dict[str, Rows]:
     return {part.section.query: part.rows for part in parts}
 
 
-def make_bundle_facts(**changed: Any) -> dict[str, Any]:
+def make_bundle_facts() -> dict[str, Any]:
     """Return figures of a model as a training writes them, with all optional fields."""
     evaluation = {
         "reviews": 100,
@@ -146,7 +146,7 @@ def make_bundle_facts(**changed: Any) -> dict[str, Any]:
     }
     epoch = {"loss": 0.5, "accuracy": 0.7, "validation_loss": 0.4, "validation_accuracy": 0.8}
     roc = {"false_positive_rate": [0.0, 0.1, 1.0], "true_positive_rate": [0.0, 0.9, 1.0]}
-    facts = {
+    return {
         "model_id": "model-a",
         "variant": "lstm",
         "seed": 0,
@@ -192,4 +192,3 @@ def make_bundle_facts(**changed: Any) -> dict[str, Any]:
         "provenance": {"dataset": "stanford", "source_sha256": "archive"},
         "versions": {"python": "3.11"},
     }
-    return {**facts, **changed}

@@ -26,11 +26,9 @@ def make_site_home(folder: Path, rows: list[dict[str, object]] | None = None) ->
     return Home(folder)
 
 
-def add_rows(
-    home: Home, rows: list[dict[str, object]], name: str = "tuesday.csv", run: str = NEXT_RUN
-) -> None:
+def add_rows(home: Home, rows: list[dict[str, object]]) -> None:
     """Commit and publish a further file."""
-    make_run(home.folder, [PartFile(name, rows)], run)
+    make_run(home.folder, [PartFile("tuesday.csv", rows)], NEXT_RUN)
 
 
 def add_challenger(warehouse: Path, model_id: str, words: str = "a reason") -> None:
