@@ -52,25 +52,20 @@ def make_run(
     *,
     status: str | None = "completed",
     commit: bool = True,
-    model_id: str = "model-a",
 ) -> Path:
     """Record a scoring run of the files, publish, and return the warehouse; a run of `status` None never ended."""
     warehouse = home / "reviews.duckdb"
     if warehouse.exists():
-        _make_run(home, files, run_id, status, commit, model_id)
+        _make_run(home, files, run_id, status, commit)
     else:
-        key = ("run", tuple(files), run_id, status, commit, model_id)
-        copy_once(key, home, lambda folder: _make_run(folder, files, run_id, status, commit, model_id))
+        key = ("run", tuple(files), run_id, status, commit)
+        copy_once(key, home, lambda folder: _make_run(folder, files, run_id, status, commit))
     return warehouse
 
 
-def _make_run(
-    home: Path, files: Sequence[PartFile], run_id: str, status: str | None, commit: bool, model_id: str
-) -> None:
+def _make_run(home: Path, files: Sequence[PartFile], run_id: str, status: str | None, commit: bool) -> None:
     """Record and commit as a run does, but open the database once."""
-    part = write_part(
-        home / "parts" / f"{run_id}-{model_id}", [name_run(file, run_id) for file in files], model_id
-    )
+    part = write_part(home / "parts" / f"{run_id}-model-a", [name_run(file, run_id) for file in files])
     with open_warehouse(home / "reviews.duckdb", write=True) as connection:
         connection.execute(_START, [run_id])
         if commit:

@@ -60,24 +60,18 @@ def make_part(files: Sequence[PartFile], model_id: str = "model-a") -> dict[str,
     return {name: pa.Table.from_pylist(each, schema=PART_SCHEMAS[name]) for name, each in rows.items()}
 
 
-def write_large_part(folder: Path, rows: int, model_id: str = "model-a", files: int = 1) -> Path:
-    """Write a part with this many rows per file; each text has about 700 characters and differs from the others."""
+def write_large_part(folder: Path, rows: int) -> Path:
+    """Write a part of a file with this many rows; each text has about 700 characters and differs from the others."""
     words = [hash_text(str(number)) for number in range(1000)]
     large = [
-        PartFile(
-            f"large-{number}",
-            [
-                {
-                    "text": " ".join((*(words[(row * 7 + k * k) % 1000] for k in range(10)), str(row))),
-                    "review_id": f"r{number}-{row}",
-                    "movie_id": f"tt{row % 500}",
-                }
-                for row in range(rows)
-            ],
-        )
-        for number in range(files)
+        {
+            "text": " ".join((*(words[(row * 7 + k * k) % 1000] for k in range(10)), str(row))),
+            "review_id": f"r{row}",
+            "movie_id": f"tt{row % 500}",
+        }
+        for row in range(rows)
     ]
-    return write_part(folder, large, model_id)
+    return write_part(folder, [PartFile("large", large)])
 
 
 def _source_rows(file: PartFile) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ from tests.support.once import copy_once
 from tests.support.promoting import promote_model
 
 
-def make_facts(model_id: str, trained_at: str = "2026-03-01T12:00:00+00:00", **other: Any) -> dict[str, Any]:
+def make_facts(model_id: str, **other: Any) -> dict[str, Any]:
     evaluation = Evaluation(10, 0.9, 0.95, 0.25, 0.02, 4, 1, 5, 0, (), RocCurve((), ())).to_json()
     return {
         "model_id": model_id,
@@ -43,7 +43,7 @@ def make_facts(model_id: str, trained_at: str = "2026-03-01T12:00:00+00:00", **o
         "provenance": {"dataset": "sample"},
         "fingerprints": {"data": "d1", "code": "c1", "bundle": f"bundle of {model_id}"},
         "versions": {"python": "3.11"},
-        "trained_at": trained_at,
+        "trained_at": "2026-03-01T12:00:00+00:00",
         **other,
     }
 

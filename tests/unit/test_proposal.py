@@ -25,10 +25,10 @@ STARS = [5, 1, 4, 2, 3] * 6
 Draft = Mapping[str, Mapping[str, Any]]
 
 
-def look_at(folder: Path, columns: Mapping[str, Sequence[Any]], name: str = "a.csv") -> Proposal:
+def look_at(folder: Path, columns: Mapping[str, Sequence[Any]]) -> Proposal:
     """Return the proposal for a CSV file with these columns."""
     rows = zip(*columns.values(), strict=True)
-    return look_at_bytes(folder, name, write_csv([list(columns), *map(list, rows)]))
+    return look_at_bytes(folder, "a.csv", write_csv([list(columns), *map(list, rows)]))
 
 
 def look_at_bytes(folder: Path, name: str, content: bytes, text: Sequence[str] = ()) -> Proposal:

@@ -22,14 +22,14 @@ ROWS: list[dict[str, Any]] = [
 """Of which 80 % are called right, as in the test of the model."""
 OWN_DRIFT = """
 CREATE OR REPLACE TEMP VIEW drift AS SELECT
-    '{run}' AS run_id, 'model-a' AS model_id, {source}::VARCHAR AS source, '{measure}' AS measure,
+    '{run}' AS run_id, 'model-a' AS model_id, {source}::VARCHAR AS source, 'score' AS measure,
     200::BIGINT AS reviews, 0.5 AS mean, 100::BIGINT AS reference_reviews, 0.4 AS reference_mean, {psi} AS psi,
     0.1 AS threshold, psi > threshold AS drifted
 """
 
 
-def drift(psi: float, measure: str = "score", source: str | None = None) -> str:
-    return OWN_DRIFT.format(run=RUN, psi=psi, measure=measure, source=f"'{source}'" if source else "NULL")
+def drift(psi: float, source: str | None = None) -> str:
+    return OWN_DRIFT.format(run=RUN, psi=psi, source=f"'{source}'" if source else "NULL")
 
 
 @pytest.fixture(scope="module")

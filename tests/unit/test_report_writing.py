@@ -20,8 +20,8 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def write(home: Path, name: str = "latest", output: Path | None = None, keep: int = 100) -> Path:
-    return write_report(Home(home), name, output, keep)
+def write(home: Path, name: str = "latest") -> Path:
+    return write_report(Home(home), name)
 
 
 def test_a_name_never_leads_out_of_the_folder() -> None:
