@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
@@ -32,7 +31,7 @@ from deployments.metrics.metric_definitions import METRICS, SERVER_UP, Sample
 from deployments.metrics.metrics_endpoint import Reader, make_metrics_app
 from deployments.metrics.server_metrics import read_server_metrics
 from deployments.settings import load_settings
-from tasks.inbox.source_files import hash_file, look_into
+from tasks.inbox.source_files import SourceFile, hash_file, look_into
 from tasks.maintenance.verification import verify_home
 from tasks.snapshots.home_backup import back_up_home
 from tasks.warehouse.database.warehouse_connection import open_warehouse
@@ -156,15 +155,6 @@ def test_the_database_is_read_again_only_when_its_copy_was_replaced(tmp_path: Pa
 # Of the inbox
 
 
-def add_ledgered(home: Home, file: Any, status: str = "scored") -> None:
-    """Record a file as seen and as scored or refused."""
-    hashed: Any = hash_file(file)
-    record_seen(home.warehouse, [hashed])
-    ledger = {"status": status, "uri": file.uri, "bytes": file.size, "committed_at": NOON}
-    with open_warehouse(home.warehouse, write=True) as connection:
-        add_row(connection, "scored_files", source_sha256=hashed.source_sha256, model_id="m", **ledger)
-
-
 @pytest.mark.parametrize("status", ["scored", "refused"])
 def test_a_file_waits_until_its_content_is_in_the_ledger_under_any_name(tmp_path: Path, status: str) -> None:
     home = Home(tmp_path / "home")
@@ -172,7 +162,12 @@ def test_a_file_waits_until_its_content_is_in_the_ledger_under_any_name(tmp_path
     find = make_unscored_finder(home)
     (home.inbox / "a.csv").write_text("one")
     assert [file.uri for file in find()] == ["a.csv"]
-    add_ledgered(home, look_into(home.inbox).files[0], status)
+    seen = hash_file(look_into(home.inbox).files[0])
+    assert isinstance(seen, SourceFile)
+    record_seen(home.warehouse, [seen])
+    ledger = {"status": status, "uri": seen.uri, "bytes": seen.size, "committed_at": NOON, "model_id": "m"}
+    with open_warehouse(home.warehouse, write=True) as connection:
+        add_row(connection, "scored_files", source_sha256=seen.source_sha256, **ledger)
     assert [file.uri for file in find()] == ["a.csv"]  # not published yet
     publish(home)
     assert find() == []

@@ -89,24 +89,14 @@ def test_nothing_more_is_told_until_the_run_that_was_told_is_seen_or_does_not_co
     assert told == [1, 1, 1]
 
 
-@pytest.fixture
-def look_at_space(tmp_path: Path, told: list[int], time: list[float]) -> Callable[[int], None]:
-    """Check `tmp_path` while its disk has so many times the space of a full one, as `look` does."""
-    space = [0]
-    watch = make_inbox_check(tmp_path, lambda: False, told.append, lambda: time[0], lambda path: space[0])
-
-    def look_at_space(times: int) -> None:
-        time[0] += START_SECONDS
-        space[0] = times * FULL_BYTES
-        watch()
-
-    return look_at_space
-
-
 def test_what_came_on_a_full_disk_is_told_again_at_the_first_look_after_it_has_space(
-    tmp_path: Path, told: list[int], look_at_space: Callable[[int], None]
+    tmp_path: Path, told: list[int], time: list[float]
 ) -> None:
+    space = [0]
+    look = make_inbox_check(tmp_path, lambda: False, told.append, lambda: time[0], lambda path: space[0])
     (tmp_path / "a.csv").write_text("text")
     for times in (0, 0, 0, 50, 50):
-        look_at_space(times)
+        time[0] += START_SECONDS
+        space[0] = times * FULL_BYTES
+        look()
     assert told == [1, 1]
