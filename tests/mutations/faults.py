@@ -436,7 +436,7 @@ FAULTS = (
         "    name_rewrite_mark(warehouse).touch()\n",
         "",
         (
-            "tests/flows/test_forget.py::test_a_command_that_is_killed_before_the_file_is_written_anew_is_finished_by_the_next_run",
+            "tests/flows/test_forget.py::test_a_command_that_is_killed_after_its_commit_is_finished_by_the_next_run_or_forget",
         ),
     ),
     Fault(
