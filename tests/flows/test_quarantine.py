@@ -5,13 +5,12 @@ import threading
 from dataclasses import replace
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from data_contracts.errors import BundleError, ContractError, ReviewsError, UsageError
 from data_contracts.storage.home import Home
 from deployments.settings import load_settings
-from models.bundle.scorer import EncodedTexts, ScoredTexts, Scorer, score_encoded
+from models.bundle.scorer import EncodedTexts, ScoredTexts, Scorer, load_scorer, score_encoded
 from models.tokenizer import EncodedReviews
 from tasks.maintenance.quarantine import Choice, ReleaseRequest, describe_row, list_query, release
 from tasks.maintenance.verification import verify_home
@@ -26,14 +25,17 @@ LONG = "review_id,movie_id,text,rating\na,tt1,good film,8/10\nb,tt9," + "bad " *
 EVERY = Choice()
 
 
-def make_request(choice: Choice, encoding: str | None) -> ReleaseRequest:
-    settings = load_settings()
-    return ReleaseRequest(choice, "ann", settings.limits, encoding)
-
-
 def release_all(home: Home, choice: Choice = EVERY, encoding: str | None = "utf-8") -> str:
     said: list[str] = []
-    release(home, make_request(choice, encoding), said.append)
+    release(home, ReleaseRequest(choice, "ann", load_settings().limits, encoding), said.append)
+    return "\n".join(said)
+
+
+def try_release(home: Home, choice: Choice = EVERY) -> str:
+    """Return what is said of rows of which none is released."""
+    said: list[str] = []
+    with pytest.raises(ReviewsError, match="No row was released"):
+        release(home, ReleaseRequest(choice, "ann", load_settings().limits, "utf-8"), said.append)
     return "\n".join(said)
 
 
@@ -63,22 +65,16 @@ def released_home(empty_home: Home) -> Home:
 
 
 @pytest.mark.slow
-def test_a_released_row_is_scored_and_marked_with_who_and_when(released_home: Home) -> None:
+def test_a_released_row_is_scored_as_its_file_has_it_and_marked_with_who_and_when(
+    released_home: Home,
+) -> None:
     query = (
         "select released_by, released_at between committed_at and now() "
         "from quarantined_rows join scored_files using (source_sha256)"
     )
     assert ask(released_home.published, query) == [("ann", True)]
-    assert count(released_home, "scored_reviews") == 2
-
-
-@pytest.mark.slow
-def test_a_released_row_keeps_what_its_file_says_of_it(released_home: Home) -> None:
-    found = ask(
-        released_home.published,
-        "select review_id, movie_id, given_rating, row_number from latest_scores where movie_id = 'tt9'",
-    )
-    assert found == [("b", "tt9", 2.0, 2)]
+    query = "select review_id, movie_id, given_rating, row_number from latest_scores where movie_id = 'tt9'"
+    assert ask(released_home.published, query) == [("b", "tt9", 2.0, 2)]
 
 
 @pytest.mark.slow
@@ -114,10 +110,7 @@ def test_a_row_is_released_once(released_home: Home) -> None:
 
 
 def test_a_row_that_still_breaks_a_rule_stays_and_is_named(scored_home: Home) -> None:
-    said: list[str] = []
-    with pytest.raises(ReviewsError, match="No row was released"):
-        release(scored_home, make_request(EVERY, "utf-8"), said.append)
-    assert re.search(r"stays +[0-9a-f]{12}:3 of a\.csv: still breaks text_blank", said[0])
+    assert re.search(r"stays +[0-9a-f]{12}:3 of a\.csv: still breaks text_blank", try_release(scored_home))
     assert count(scored_home, "quarantined_rows where released_at is null") == 1
 
 
@@ -135,7 +128,7 @@ def undecodable_home(empty_home: Home) -> Home:
 @pytest.mark.slow
 def test_undecodable_texts_are_released_in_the_encoding_that_is_named(undecodable_home: Home) -> None:
     of_one = Choice(uri="one.jsonl")
-    assert "not valid utf-8" in "\n".join(_try_release(undecodable_home, of_one))
+    assert "not valid utf-8" in try_release(undecodable_home, of_one)
     release_all(undecodable_home, of_one, encoding="latin-1")
     assert ask(undecodable_home.published, "select text from source_reviews where row_number = 2") == [
         ("a good Füller",)
@@ -175,23 +168,11 @@ def test_undecodable_texts_are_released_in_the_encoding_of_their_sources_profile
     ]
 
 
-def _try_release(home: Home, choice: Choice = EVERY) -> list[str]:
-    said: list[str] = []
-    with pytest.raises(ReviewsError):
-        release(home, make_request(choice, "utf-8"), said.append)
-    return said
-
-
-def test_an_encoding_that_is_none_is_wrong_usage(scored_home: Home) -> None:
-    with pytest.raises(UsageError, match="'klingon' is not an encoding"):
-        release_all(scored_home, encoding="klingon")
-
-
 @pytest.mark.slow
 def test_a_row_whose_text_was_not_kept_whole_is_sent_back_to_its_file(scoring_home: Home) -> None:
     drop(scoring_home, "a.csv", "text,movie_id\ngood film,tt1\nbad,tt1,more,fields\n")
     run()
-    assert "correct it in its file" in "\n".join(_try_release(scoring_home))
+    assert "correct it in its file" in try_release(scoring_home)
 
 
 @pytest.mark.slow
@@ -199,8 +180,7 @@ def test_rows_are_chosen_by_rule_file_and_name(long_row: Home) -> None:
     drop(long_row, "blank.csv", CSV)
     run()
     for choice in (Choice(rule="text_blank"), Choice(uri="blank.csv")):
-        with pytest.raises(ReviewsError, match="No row was released"):
-            release_all(long_row, choice)
+        try_release(long_row, choice)
     [(sha,)] = ask(
         long_row.warehouse, "select source_sha256 from quarantined_rows where rule = 'text_too_long'"
     )
@@ -244,66 +224,45 @@ def test_an_altered_model_releases_nothing(long_row: Home) -> None:
 def test_the_list_names_rows_as_the_other_commands_take_them(long_row: Home) -> None:
     listed = "".join(query_published(long_row.published, list_query("text_too_long", None), "csv"))
     name = listed.splitlines()[1].split(",")[0]
-    said: list[str] = []
-    said += describe_row(long_row, name)
+    said = [*describe_row(long_row, name)]
     assert any(line.startswith("rule") and "text_too_long" in line for line in said)
-    assert said[-1] == ("bad " * 50).rstrip(" ") + " " or said[-1].startswith("bad bad")
+    assert said[-1].startswith("bad bad")
     assert "".join(query_published(long_row.published, list_query("it's", None), "json")) == "[]\n"
 
 
-# A scorer that fails
-
-
-def poison(scorer: Scorer, marked: int, answer: Exception | float) -> Scorer:
-    """Return a scorer that raises, or returns wrong scores, for batches with the id `marked`."""
+@pytest.mark.slow
+def test_each_row_of_a_chunk_is_set_aside_for_its_own_reason_and_can_be_released(scoring_home: Home) -> None:
+    """The scorer raises an error for texts with `plot`, and gives those with `bad` no number."""
+    [bundle] = scoring_home.bundles.iterdir()
+    sound = load_scorer(bundle)
 
     def predict(encoded: EncodedReviews) -> np.ndarray:
-        scores = scorer.predict(encoded)
-        bad = np.array([marked in encoded.pad(np.array([row])) for row in range(len(encoded))])
-        if isinstance(answer, Exception):
-            if bad.any():
-                raise answer
-            return scores
-        scores[bad] = answer
-        return scores
+        rows = [encoded.pad(np.array([row])) for row in range(len(encoded))]
+        if any(sound.word_ids["plot"] in row for row in rows):
+            raise RuntimeError("no such kernel")
+        is_bad = np.array([sound.word_ids["bad"] in row for row in rows])
+        return np.where(is_bad, np.nan, sound.predict(encoded))
 
-    return replace(scorer, predict=predict)
+    def score(scorer: Scorer, texts: EncodedTexts, *sources: object) -> ScoredTexts:
+        return score_encoded(replace(sound, predict=predict), texts)
 
-
-@pytest.mark.slow
-def test_a_row_on_which_the_scorer_fails_is_set_aside_alone(scoring_home: Home) -> None:
-    [bundle] = scoring_home.bundles.iterdir()
-    from models.bundle.scorer import load_scorer
-
-    sound = load_scorer(bundle)
-    failing = poison(sound, sound.word_ids["plot"], RuntimeError("no such kernel"))
-    lines = "".join(f"good film {number}\n" for number in range(99))
-    drop(scoring_home, "a.csv", f"text\n{lines}bad plot\n{lines}")
+    texts = ["\U0001f60d", "good film", "bad plot", "映画", "bad film", "a plot", "\U0001f44e", "a film"]
+    drop(scoring_home, "a.csv", "\n".join(["text", *texts]) + "\n")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scored_rows, "score_encoded", _through(failing))
-        summary = run()
-    assert (summary.rows_scored, summary.rows_quarantined) == (198, 1)
-    assert ask(scoring_home.published, "select row_number, rule, raw from quarantined_rows") == [
-        (100, "scorer_failed", b"bad plot")
+        patch.setattr(scored_rows, "score_encoded", score)
+        run()
+    found = ask(scoring_home.published, "select row_number, rule from quarantined_rows order by all")
+    assert found == [
+        (1, "text_no_known_word"),
+        (3, "scorer_failed"),
+        (4, "text_no_known_word"),
+        (5, "scorer_failed"),
+        (6, "scorer_failed"),
+        (7, "text_no_known_word"),
     ]
-    assert "Released 1 row" in release_all(scoring_home)
-
-
-def test_a_row_that_gets_no_number_is_found_among_sound_ones(scoring_home: Home) -> None:
-    [bundle] = scoring_home.bundles.iterdir()
-    from models.bundle.scorer import load_scorer
-    from tasks.scoring.chunk_scores import score_chunk
-
-    sound = load_scorer(bundle)
-    texts = ["good film", "bad film", "a film"]
-    rows = pa.table({"source_sha256": ["0" * 64] * 3, "row_number": [1, 2, 3], "text": texts})
-    chunk = score_chunk(poison(sound, sound.word_ids["bad"], float("nan")), "run", rows)
-    assert chunk.unscored.keys() == {1}
-    assert chunk.scored["row_number"].to_pylist() == [1, 3]
-
-
-def _through(scorer: Scorer):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    return lambda given, texts, *sources: score_encoded(scorer, texts)
+    query = "select row_number, text from latest_scores order by all"
+    assert ask(scoring_home.published, query) == [(2, "good film"), (8, "a film")]
+    assert "Released 3 rows" in release_all(scoring_home, Choice(rule="scorer_failed"))
 
 
 def test_a_scorer_that_fails_on_everything_stops_its_group_and_sets_nothing_aside(
@@ -340,43 +299,8 @@ def test_a_text_of_which_the_model_knows_no_word_is_set_aside_and_refuses_no_fil
 
 
 @pytest.mark.slow
-def test_a_run_in_which_the_model_knows_no_word_of_any_text_ends_well(scoring_home: Home) -> None:
-    drop(scoring_home, "a.csv", "text\n見事な映画\n\U0001f60d\n")
-    summary = run()
-    assert (summary.files_scored, summary.rows_scored, summary.rows_quarantined) == (1, 0, 2)
-
-
-@pytest.mark.slow
-def test_each_row_of_a_chunk_is_set_aside_for_its_own_reason(scoring_home: Home) -> None:
-    """The scorer raises an error for texts with `plot`, and gives those with `bad` no number."""
-    [bundle] = scoring_home.bundles.iterdir()
-    from models.bundle.scorer import load_scorer
-
-    sound = load_scorer(bundle)
-    texts = ["\U0001f60d", "good film", "bad plot", "映画", "bad film", "a plot", "\U0001f44e", "a film"]
-    drop(scoring_home, "a.csv", "\n".join(["text", *texts]) + "\n")
-    wrong = poison(sound, sound.word_ids["bad"], float("nan"))
-    failing = poison(wrong, sound.word_ids["plot"], RuntimeError("no such kernel"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scored_rows, "score_encoded", _through(failing))
-        run()
-    found = ask(scoring_home.published, "select row_number, rule from quarantined_rows order by all")
-    assert found == [
-        (1, "text_no_known_word"),
-        (3, "scorer_failed"),
-        (4, "text_no_known_word"),
-        (5, "scorer_failed"),
-        (6, "scorer_failed"),
-        (7, "text_no_known_word"),
-    ]
-    query = "select row_number, text from latest_scores order by all"
-    assert ask(scoring_home.published, query) == [(2, "good film"), (8, "a film")]
-
-
-@pytest.mark.slow
 def test_a_text_without_a_known_word_stays_set_aside_at_a_release(unknown_home: Home) -> None:
-    [first, *_] = _try_release(unknown_home)
-    assert "still breaks text_no_known_word: The model knows none of the text's words" in first
+    assert "still breaks text_no_known_word" in try_release(unknown_home)
     assert count(unknown_home, "quarantined_rows where released_at is null") == 21
 
 

@@ -1,10 +1,9 @@
 """Tests of `train-model`: from Parquet to a promoted bundle."""
 
-import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
@@ -21,7 +20,6 @@ import tasks.training.dataset
 from data_contracts.errors import ContractError, SourceError, UsageError, WarehouseBusyError
 from data_contracts.storage.home import Home
 from deployments.settings import load_settings
-from flows.command.flow_summaries import describe_training
 from flows.train_model import TrainingSummary, train_model
 from models import list_of_kinds
 from models.bundle.fingerprint import is_unaltered, write_fingerprinted_facts
@@ -33,11 +31,10 @@ from models.training.journal import Journal
 from models.training.trained_model import TrainedModel
 from models.wide_lstm.kind import WIDE_LSTM
 from tasks.stages.train import decide
-from tasks.training.build_bundle import TrainedBundle, TrainingJob, train_on
+from tasks.training.build_bundle import TrainingJob, train_on
 from tasks.training.dataset import load_rows
 from tasks.warehouse.commit import commit_parts
-from tasks.warehouse.database.warehouse_connection import open_warehouse
-from tasks.warehouse.model_registry import find_champion, list_models_of_code, record_model
+from tasks.warehouse.model_registry import find_champion, record_model
 from tasks.warehouse.promotion import Attempt
 from tests.support.compiled_once import keep_compiled
 from tests.support.ingested import TITLES, ingest_small_archive
@@ -108,14 +105,6 @@ def test_the_first_model_is_trained_recorded_and_promoted(home: Home, first: Tra
     assert recorded == [("other", "cnn_lstm")]
 
 
-def test_a_bundle_keeps_the_seconds_that_its_training_took(first: TrainingSummary) -> None:
-    assert first.facts["training_seconds"] > 0
-
-
-def test_a_bundle_names_what_its_weights_were_computed_on(first: TrainingSummary) -> None:
-    assert first.facts["device"] == "CPU"
-
-
 def test_a_text_that_is_there_twice_is_learnt_from_once(home: Home, first: TrainingSummary) -> None:
     rows = first.facts["rows"]
     assert rows["train"] + rows["validation"] == 2 * TITLES - 1
@@ -135,52 +124,21 @@ def test_a_training_keeps_its_model_and_decision_in_its_run_and_writes_its_repor
     assert "It was promoted: the first model." in page
 
 
-@dataclass(frozen=True)
-class TrainedAgain:
-    """The first model trained again by two runs: one that was stopped after the last epoch, and one that went on."""
-
-    summary: TrainingSummary
-    said: tuple[str, str]
-    """What each run said on standard error."""
-    left: tuple[Path, ...]
-    """The checkpoints that there were afterwards."""
-
-
-@pytest.fixture(scope="module")
-def trained_again(home: Home, first: TrainingSummary) -> TrainedAgain:
+def test_the_same_training_that_was_stopped_goes_on_to_the_same_model_without_a_second_promotion(
+    home: Home, first: TrainingSummary, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def stop(*arguments: object) -> None:
         raise SourceError("stopped after its last epoch")
 
-    with pytest.MonkeyPatch.context() as patch, redirect_stderr(StringIO()) as stopped:
+    with monkeypatch.context() as patch:
         patch.setattr(tasks.stages.train, "export_model", stop)
         with pytest.raises(SourceError):
             train_model("cnn_lstm", epochs=1, seed=7)
-    with redirect_stderr(StringIO()) as went_on:
-        summary = train_model("cnn_lstm", epochs=1, seed=7)
-    return TrainedAgain(summary, (stopped.getvalue(), went_on.getvalue()), tuple(home.trainings.iterdir()))
-
-
-@pytest.fixture(scope="module")
-def second(trained_again: TrainedAgain) -> TrainingSummary:
-    return trained_again.summary
-
-
-def test_a_model_trained_again_is_that_of_its_second_run_too(
-    home: Home, first: TrainingSummary, second: TrainingSummary
-) -> None:
-    assert second.model_id == first.model_id
-    newest = "select arg_max(run_id, started_at) from runs where flow = 'train-model'"
-    [(run_id,)] = ask(home.warehouse, newest)
-    page = (home.reports / f"{run_id}.html").read_text("utf-8")
-    assert first.model_id in page
-    assert "This run did not promote it: it is the champion already." in page
-
-
-def test_the_same_seed_gives_the_same_model_and_no_second_promotion(
-    home: Home, first: TrainingSummary, second: TrainingSummary
-) -> None:
-    assert first.model_id == second.model_id
-    assert (second.promoted, second.reason) == (False, "it is the champion already")
+    with redirect_stderr(StringIO()) as said:
+        again = train_model("cnn_lstm", epochs=1, seed=7)
+    assert "Goes on at the end of epoch 1 of 1; the training" in said.getvalue()
+    assert list(home.trainings.iterdir()) == []
+    assert (again.model_id, again.promoted) == (first.model_id, False)
     assert ask(home.warehouse, "select count(*) from promotions") == [(1,)]
 
 
@@ -202,69 +160,21 @@ def test_a_challenger_is_compared_with_the_champion_on_the_present_rows(
     }
 
 
-@pytest.fixture(scope="module")
-def exported() -> list[Any]:
-    """The models that were exported while `wide` was trained."""
-    return []
-
-
-@pytest.fixture(scope="module")
-def wide(home: Home, first: TrainingSummary, exported: list[Any]) -> TrainingSummary:
-    """A small wide LSTM of the home, trained with unlabelled reviews too."""
-
-    def export(model: Any) -> bytes | None:
-        exported.append(model)
-        return WIDE_LSTM.export(model)
-
-    lstm, wide_lstm = list_of_kinds.KINDS
-    with pytest.MonkeyPatch.context() as patch, keep_compiled():
-        patch.setattr(list_of_kinds, "KINDS", (lstm, replace(wide_lstm, export=export)))
-        return train_model(variant="wide_lstm", epochs=1, promote="never")
-
-
-def test_a_wide_lstm_is_trained_recorded_and_held_against_the_champion(
-    home: Home, wide: TrainingSummary
+def test_a_wide_lstm_is_trained_with_unlabelled_reviews_and_not_promoted_if_that_is_asked(
+    home: Home, first: TrainingSummary
 ) -> None:
+    with keep_compiled():
+        wide = train_model(variant="wide_lstm", epochs=1, promote="never")
     bundle = home.bundles / wide.model_id
     assert is_unaltered(bundle)
     assert find_graph(bundle)
-    recorded = ask(home.published, f"select variant from models where model_id = '{wide.model_id}'")
-    assert recorded == [("wide_lstm",)]
-    assert {"log_loss", "accuracy", "cost"} <= {check.name for check in wide.checks}
-
-
-def test_never_leaves_the_model_unpromoted(home: Home, wide: TrainingSummary) -> None:
-    assert not wide.promoted
-    promoted = ask(home.warehouse, "select model_id from promotions")
-    assert (wide.model_id,) not in promoted
-
-
-def test_the_rules_that_a_training_was_held_against_stand_in_its_report(wide: TrainingSummary) -> None:
-    assert wide.report is not None
-    page = Path(wide.report).read_text("utf-8")
-    assert "Against the champion of that moment" in page
-    assert "McNemar" in page
-    assert "It was not asked to decide (never)" in page
-
-
-def test_a_training_exports_its_model_once(wide: TrainingSummary, exported: list[Any]) -> None:
-    assert len(exported) == 1
-
-
-def test_a_wide_lstm_tells_how_many_reviews_without_a_label_it_read(wide: TrainingSummary) -> None:
     assert wide.facts["rows"]["unlabelled"] == TITLES
+    assert {"log_loss", "accuracy", "cost"} <= {check.name for check in wide.checks}
+    assert (wide.model_id,) not in ask(home.warehouse, "select model_id from promotions")
 
 
-def test_the_other_variants_read_no_review_without_a_label(first: TrainingSummary) -> None:
-    assert first.facts["rows"]["unlabelled"] == 0
-
-
-def record_another(home: Home, first: TrainingSummary, model_id: str) -> TrainedBundle:
-    """Copy and record a bundle under another model's id."""
-    folder = home.bundles / model_id
-    shutil.copytree(home.bundles / first.model_id, folder)
-    record_model(home.warehouse, {**first.facts, "model_id": model_id})
-    return TrainedBundle(model_id, folder, first.facts)
+def change_words(folder: Path) -> None:
+    (folder / "vocabulary.json").write_text("[]")
 
 
 def change_golden_scores(folder: Path) -> None:
@@ -274,62 +184,29 @@ def change_golden_scores(folder: Path) -> None:
     write_fingerprinted_facts(folder, {**facts, "golden": golden})
 
 
-@pytest.mark.parametrize("mode", ["auto", "always"])
-@pytest.mark.parametrize("changed", ["words", "golden scores"])
+@pytest.mark.parametrize(
+    ("mode", "change", "reason"),
+    [
+        ("auto", change_words, "was altered"),
+        ("always", change_golden_scores, "golden texts score differently"),
+    ],
+)
 def test_a_bundle_that_was_changed_since_it_was_written_is_not_promoted_at_the_end_of_its_training(
-    home: Home, first: TrainingSummary, mode: str, changed: str
+    home: Home, first: TrainingSummary, mode: str, change: Callable[[Path], None], reason: str
 ) -> None:
     champion = find_champion(home.warehouse)
-    challenger = record_another(home, first, f"{changed} {mode}")
-    if changed == "words":
-        (challenger.folder / "vocabulary.json").write_text("[]")
-    else:
-        change_golden_scores(challenger.folder)
-        record_model(home.warehouse, {**read_facts(challenger.folder), "model_id": challenger.model_id})
-    decision = decide.fn(Attempt(challenger.model_id, mode), home)
+    folder = home.bundles / f"other {mode}"
+    shutil.copytree(home.bundles / first.model_id, folder)
+    record_model(home.warehouse, {**first.facts, "model_id": folder.name})
+    change(folder)
+    if mode == "always":
+        record_model(home.warehouse, {**read_facts(folder), "model_id": folder.name})
+    decision = decide.fn(Attempt(folder.name, mode), home)
     assert not decision.promote
-    assert ("was altered" if changed == "words" else "golden texts score differently") in decision.reason
+    assert reason in decision.reason
     assert find_champion(home.warehouse) == champion
-    kept = f"select name, passed, detail from gate_checks where model_id = '{challenger.model_id}'"
+    kept = f"select name, passed, detail from gate_checks where model_id = '{folder.name}'"
     assert ask(home.warehouse, kept) == [("golden_scores", False, decision.reason)]
-
-
-@pytest.mark.usefixtures("in_one_process")
-def test_a_training_whose_bundle_is_not_promoted_ends_with_its_figures_and_the_reason(
-    home: Home, first: TrainingSummary, fitted: list[TrainedModel], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def record_and_damage(warehouse: Path, facts: Any, code: str) -> None:
-        record_model(warehouse, facts)
-        (home.bundles / facts["model_id"] / "vocabulary.json").write_text("[]")
-
-    monkeypatch.setattr(tasks.stages.train, "train_on", lambda *arguments: fitted[0])
-    monkeypatch.setattr(tasks.stages.train, "record_model", record_and_damage)
-    summary = train_model("cnn_lstm", epochs=1, seed=12, promote="always")
-    assert (summary.promoted, summary.facts["metrics"]["test"]["accuracy"] >= 0) == (False, True)
-    assert "was altered after it was trained" in summary.reason
-    assert "not promoted: " in describe_training(summary)
-
-
-def test_beside_an_altered_champion_a_challenger_is_refused_and_the_reason_is_kept(
-    home: Home, first: TrainingSummary
-) -> None:
-    champion = find_champion(home.warehouse)
-    assert champion
-    words = home.bundles / champion.model_id / "vocabulary.json"
-    before = words.read_text()
-    challenger = record_another(home, first, "another")
-    words.write_text("[]")
-    try:
-        decision = decide.fn(Attempt(challenger.model_id, "auto"), home)
-    finally:
-        words.write_text(before)
-    assert not decision.promote
-    assert "could not be compared with the champion" in decision.reason
-    assert "was altered" in decision.reason
-    assert find_champion(home.warehouse) == champion
-    with open_warehouse(home.warehouse, write=False) as connection:
-        query = "select name, passed from gate_checks where model_id = 'another'"
-        assert connection.execute(query).fetchall() == [("not_compared", False)]
 
 
 def test_training_input_that_breaks_its_contract_stops_the_flow(
@@ -347,16 +224,6 @@ def test_training_input_that_breaks_its_contract_stops_the_flow(
 def test_without_reviews_there_is_a_next_step(empty_home: Home) -> None:
     with pytest.raises(SourceError, match="reviews ingest"):
         train_model("cnn_lstm")
-
-
-def test_a_training_that_was_stopped_goes_on_to_the_same_model_and_leaves_no_checkpoint(
-    first: TrainingSummary, trained_again: TrainedAgain
-) -> None:
-    stopped, went_on = trained_again.said
-    assert "Goes on" not in stopped
-    assert "Goes on at the end of epoch 1 of 1; the training" in went_on
-    assert trained_again.summary.model_id == first.model_id
-    assert trained_again.left == ()
 
 
 def commit_own_labels(home: Home, model_id: str) -> None:
@@ -409,44 +276,6 @@ def test_labels_of_a_source_make_a_better_champion_of_a_model_that_was_trained_b
     assert shop.factor > 0
     assert shop.lexicon.words
     assert with_own.facts["metrics"]["test"] == first.facts["metrics"]["test"]
-
-
-def test_a_model_that_newer_code_has_trained_to_the_same_weights_is_not_trained_once_more_for_own_labels(
-    home: Home, first: TrainingSummary, with_own: TrainingSummary, fitted: list[TrainedModel]
-) -> None:
-    trainings = []
-
-    def train_as_before(job: TrainingJob, journal: Journal) -> TrainedModel:
-        trainings.append(job.seed)
-        return fitted[0]
-
-    with pytest.MonkeyPatch.context() as patch:
-        for module in (tasks.stages.train, tasks.training.adapting, tasks.training.build_bundle):
-            patch.setattr(module, "fingerprint_code", lambda packages: "newer code")
-        patch.setattr(tasks.stages.train, "train_on", train_as_before)
-        again = [train_model("cnn_lstm", epochs=1, seed=7, with_own=True) for _ in range(2)]
-    assert trainings == [7]
-    assert [each.model_id for each in again] == [with_own.model_id] * 2
-    assert read_facts(home.bundles / first.model_id)["fingerprints"]["code"] != "newer code"
-
-
-def test_own_labels_that_settle_nothing_leave_the_code_of_the_model_as_it_was_recorded(
-    home: Home, first: TrainingSummary, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    base = TrainedBundle(first.model_id, home.bundles / first.model_id, first.facts)
-    monkeypatch.setattr(tasks.stages.train, "fingerprint_code", lambda packages: "newest code")
-    monkeypatch.setattr(tasks.stages.train, "read_own_rows", lambda home, fewest: [])
-    assert tasks.stages.train.learn_own_labels.fn(base, home).model_id == first.model_id
-    assert list_models_of_code(home.warehouse, "newest code") == {first.model_id}
-
-
-def test_a_training_with_own_labels_tells_what_they_have_settled(with_own: TrainingSummary) -> None:
-    message = describe_training(with_own)
-    assert re.search(
-        r"learnt from 1\d\d labels, 1\d\d positive; \d\d held out; logit \S+, \+\d\.\d\d for a valence of 1, and",
-        message,
-    )
-    assert "fewer than 20 labels: books (3)" in message
 
 
 def test_a_model_without_own_labels_does_not_replace_one_that_is_better_on_them(
