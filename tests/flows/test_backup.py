@@ -4,22 +4,17 @@ import json
 import shutil
 import stat
 import threading
-import time
 from hashlib import sha256
 from pathlib import Path
-from socket import gethostname
 
 import duckdb
 import pytest
 
-from data_contracts.errors import ReviewsError, UsageError, WarehouseError
+from data_contracts.errors import ReviewsError, WarehouseError
 from data_contracts.storage.home import Home
 from models.bundle.fingerprint import require_fingerprint
-from tasks.inbox.arrival_order import read_arrivals
-from tasks.maintenance.verification import Verified, read_verified, verify_home
-from tasks.snapshots import restoring
+from tasks.maintenance.verification import verify_home
 from tasks.snapshots.home_backup import back_up_home, restore_home
-from tasks.snapshots.making import Options
 from tasks.snapshots.restoring import unpack
 from tasks.stages import score as score_stages
 from tasks.warehouse.database.warehouse_connection import open_warehouse
@@ -34,72 +29,23 @@ def home(scored_home: Home) -> Home:
     return scored_home
 
 
-@pytest.fixture
-def later_home(empty_home: Home) -> Home:
-    """A home with a backup and a file that was scored after it."""
-    return copy_home(empty_home, "backed-up", fill_later_home)
-
-
-def fill_later_home(home: Home) -> None:
-    copy_scored_home(home, {"a.csv": CSV})
-    back_up_home(home, home.folder / "backup", quiet)
-    drop(home, "b.csv", MORE)
-    run()
-
-
 def quiet(said: str) -> None:
     pass
 
 
-def test_a_restore_says_of_which_home_the_backup_is_and_when_it_was_made(
-    empty_home: Home, tmp_path: Path
-) -> None:
-    with open_warehouse(empty_home.warehouse, write=True):
-        pass
-    backup, said = back_up_home(empty_home, None, quiet), list[str]()
-    restore_home(Home(tmp_path / "other"), backup, said.append)
-    made_at = time.strftime("%Y-%m-%d %H:%M", time.gmtime(empty_home.published.stat().st_mtime))
-    assert said[0] == (
-        f"Restored {backup}\n  a backup of {gethostname()}:{empty_home.folder}, made at {made_at} UTC"
-    )
-
-
-def damage_database(home: Home, damage: str) -> None:
-    content = home.warehouse.read_bytes()
-    home.warehouse.write_bytes(content[:5000] if damage == "cut" else b"\0" * len(content))
-
-
-@pytest.mark.parametrize("damage", ["cut", "garbage"])
-def test_a_damaged_database_is_named_and_restored(later_home: Home, damage: str) -> None:
-    damage_database(later_home, damage)
+@pytest.mark.slow
+def test_a_damaged_database_is_named_and_rebuilt_from_backup_and_inbox(home: Home) -> None:
+    back_up_home(home, None, quiet)
+    drop(home, "b.csv", MORE)
+    run()
+    home.warehouse.write_bytes(home.warehouse.read_bytes()[:5000])
     with pytest.raises(WarehouseError, match="reviews restore BACKUP"):
         run()
-    restore_home(later_home, later_home.folder / "backup", quiet)
-    assert count(later_home, "scored_reviews") == 2
-
-
-@pytest.mark.slow
-def test_a_lost_database_is_rebuilt_from_backup_and_inbox(later_home: Home) -> None:
-    later_home.warehouse.unlink()
-    restore_home(later_home, later_home.folder / "backup", quiet)
+    restore_home(home, str(home.backups), quiet)
+    assert count(home, "scored_reviews") == 2
     run()
-    assert count(later_home, "scored_reviews") == 3
-    verify_home(later_home, quiet)
-
-
-@pytest.mark.slow
-def test_what_checks_found_before_a_restore_is_said_no_more(later_home: Home) -> None:
-    verify_home(later_home, quiet)
-    assert read_verified(later_home) != Verified()
-    restore_home(later_home, later_home.folder / "backup", quiet)
-    assert read_verified(later_home) == Verified()
-
-
-def test_the_database_before_it_is_kept(later_home: Home) -> None:
-    restore_home(later_home, later_home.folder / "backup", quiet)
-    [kept] = later_home.folder.glob("reviews.replaced-*.duckdb")
-    with duckdb.connect(str(kept), read_only=True) as connection:
-        assert connection.sql("select count(*) from scored_reviews").fetchall() == [(3,)]
+    assert count(home, "scored_reviews") == 3
+    verify_home(home, quiet)
 
 
 @pytest.fixture
@@ -134,17 +80,6 @@ def test_after_a_restore_a_correction_is_still_the_newest_whatever_its_name(
 
 
 @pytest.mark.slow
-def test_a_refused_file_keeps_its_place_in_the_order_of_before_a_restore(empty_home: Home) -> None:
-    copy_scored_home(empty_home, {"a.csv": CSV})
-    back_up_home(empty_home, empty_home.folder / "backup", quiet)
-    drop(empty_home, "refused.csv", "colour\nred\n")
-    drop(empty_home, "scored.csv", "text\ngood film\n")
-    run()
-    restore_home(empty_home, empty_home.folder / "backup", quiet)
-    assert list(read_arrivals(empty_home).values()) == [0, 0]
-
-
-@pytest.mark.slow
 def test_a_run_that_failed_keeps_the_order_of_before_a_restore_for_the_next_one(
     corrected_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,22 +92,6 @@ def test_a_run_that_failed_keeps_the_order_of_before_a_restore_for_the_next_one(
             run()
     run()
     assert ask(corrected_home.published, LATEST_TEXT) == [("corrected: bad plot",)]
-
-
-@pytest.mark.slow
-def test_a_ledger_that_can_not_be_read_does_not_keep_a_backup_from_being_restored(
-    later_home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(warehouse: Path) -> dict[str, str]:
-        raise WarehouseError("a block of the ledger is damaged")
-
-    reading = restoring._read_arrivals
-    monkeypatch.setattr(
-        restoring, "_read_arrivals", lambda path: (fail if path == later_home.warehouse else reading)(path)
-    )
-    restore_home(later_home, later_home.folder / "backup", quiet)
-    run()
-    assert count(later_home, "scored_reviews") == 3
 
 
 def test_a_bundle_that_was_lost_comes_back(home: Home, tmp_path: Path) -> None:
@@ -232,9 +151,7 @@ def test_a_backup_is_consistent_while_others_write(home: Home, tmp_path: Path) -
         assert len({*rows[0]}) == 1
 
 
-@pytest.mark.parametrize(
-    ("start", "content"), [(0, b""), (0, bytes(12_288)), (4_136, bytes(8)), (12_288, b"\xff" * 2_000_000)]
-)
+@pytest.mark.parametrize(("start", "content"), [(0, b""), (4_136, bytes(8)), (12_288, b"\xff" * 2_000_000)])
 def test_a_database_that_can_not_be_opened_is_not_backed_up(home: Home, start: int, content: bytes) -> None:
     back_up_home(home, None, quiet)
     whole, published = home.warehouse.read_bytes(), home.published.read_bytes()
@@ -255,11 +172,6 @@ def test_a_damaged_backup_is_refused_and_changes_nothing(home: Home, tmp_path: P
     with pytest.raises(ReviewsError, match=r"damaged"):
         restore_home(home, tmp_path / "backup", quiet)
     assert home.warehouse.read_bytes() == before
-
-
-def test_a_folder_that_is_no_backup_is_refused(home: Home, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is no backup"):
-        restore_home(home, tmp_path, quiet)
 
 
 def test_a_backup_of_a_newer_version_is_refused_and_changes_nothing(home: Home, tmp_path: Path) -> None:
@@ -309,25 +221,6 @@ def test_a_damaged_backup_of_the_first_format_is_refused_by_the_name_of_its_file
     assert home.warehouse.read_bytes() == before
 
 
-def test_what_is_new_and_which_backups_were_deleted_or_are_damaged_is_said(home: Home) -> None:
-    said: list[str] = []
-    for _ in range(3):
-        back_up_home(home, None, said.append, Options(keep=2))
-    assert "; 0.0 MiB are new and were written:" in said[-2]
-    assert said[-1] == "  deleted an older backup: 000001.json"
-    (home.backups / "000003.json").write_text("{}")
-    back_up_home(home, None, said.append, Options(keep=2))
-    assert f"  {home.backups}/000003.json: is damaged: " in said[-2]
-
-
-def test_a_folder_of_other_files_is_not_written_into(home: Home, tmp_path: Path) -> None:
-    (tmp_path / "photo.jpg").touch()
-    with pytest.raises(UsageError, match="has other content, such as "):
-        back_up_home(home, tmp_path, quiet)
-    with pytest.raises(UsageError, match="Not a directory"):
-        back_up_home(home, tmp_path / "photo.jpg", quiet)
-
-
 @pytest.mark.slow
 def test_files_that_were_moved_after_the_backup_are_scored_anew(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -341,11 +234,6 @@ def test_files_that_were_moved_after_the_backup_are_scored_anew(
     assert "moved back to the inbox" in "".join(said)
     assert run().rows_scored == 1
     assert count(home, "scored_reviews") == 3
-
-
-def test_a_backup_does_not_go_into_the_inbox(home: Home) -> None:
-    with pytest.raises(UsageError, match="lies in `inbox/` of the home"):
-        back_up_home(home, home.inbox / "backup", quiet)
 
 
 def test_a_backup_is_closed_to_other_users(home: Home, tmp_path: Path) -> None:

@@ -1,7 +1,5 @@
 """Tests of `reviews models`: list, compare, promote, refuse and roll back."""
 
-import csv
-import io
 import json
 from types import SimpleNamespace
 
@@ -99,50 +97,17 @@ def test_a_champion_whose_bundle_was_altered_is_not_said_to_score(home: Home, ch
     assert "was altered after it was trained" in listed.stdout
 
 
-@pytest.mark.slow
-def test_a_model_that_is_not_the_champion_is_not_called_so(champion: str, challenger: str) -> None:
-    shown = reviews("compare", champion, challenger).stdout
-    assert f"champion    {challenger} (compared as if it were the champion)" in shown
-
-
-def test_two_models_are_compared_with_what_the_gate_would_decide(champion: str, challenger: str) -> None:
+def test_two_models_are_compared_with_what_the_gate_would_decide_and_nothing_changes(
+    home: Home, champion: str, challenger: str
+) -> None:
     shown = reviews("compare", challenger, champion)
     assert shown.exit_code == 0, shown.output
     assert f"challenger  {challenger}\nchampion    {champion}" in shown.stdout
-    for figure in (
-        "log_loss",
-        "accuracy",
-        "calibration_error",
-        "mcnemar_p",
-        "slice negation",
-        "slice contrast",
-    ):
-        assert f"│ {figure} " in shown.stdout
-    for figure in (
-        "behaviour minimum_functionality",
-        "behaviour invariance",
-        "behaviour direction",
-        "cost_ratio",
-    ):
+    for figure in ("log_loss", "mcnemar_p", "slice negation", "behaviour invariance", "cost_ratio"):
         assert f"│ {figure} " in shown.stdout
     assert "The gate would " in shown.stdout
-
-
-def test_a_comparison_changes_nothing(home: Home, champion: str, challenger: str) -> None:
-    reviews("compare", challenger)
     assert ask(home.warehouse, "select count(*) from gate_checks") == [(0,)]
     assert ask(home.warehouse, "select count(*) from promotions") == [(1,)]
-
-
-@pytest.mark.slow
-def test_a_comparison_as_json_and_csv_holds_the_same_figures(champion: str, challenger: str) -> None:
-    of_json = json.loads(reviews("compare", challenger, "champion", "--format", "json").stdout)
-    of_csv = list(csv.DictReader(io.StringIO(reviews("compare", challenger, "--format", "csv").stdout)))
-    assert [row["figure"] for row in of_json] == [row["figure"] for row in of_csv]
-    [accuracy] = [row for row in of_json if row["figure"] == "accuracy"]
-    [same] = [row for row in of_csv if row["figure"] == "accuracy"]
-    assert accuracy["challenger"] == float(same["challenger"])
-    assert of_json[-1]["figure"] == "gate"
 
 
 def test_a_model_against_itself_is_no_better(champion: str) -> None:
@@ -150,14 +115,6 @@ def test_a_model_against_itself_is_no_better(champion: str) -> None:
     by_name = {row["figure"]: row for row in figures}
     assert (by_name["log_loss"]["gain"], by_name["mcnemar_p"]["challenger"]) == (0, 1)
     assert by_name["gate"]["passed"] is False
-
-
-def test_a_model_from_other_data_is_named(
-    champion: str, challenger: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    present = SimpleNamespace(data_fingerprint="of today")
-    monkeypatch.setattr("tasks.training.champion_choice.read_provenance", lambda _: present)
-    assert f"{challenger} was trained on other data" in reviews("compare", challenger).stdout
 
 
 @pytest.mark.parametrize(
@@ -175,19 +132,8 @@ def test_a_name_that_means_no_one_model_is_wrong_usage(
     assert says in refused.stderr
 
 
-@pytest.fixture
-def only(home: Home) -> str:
-    """The only model of the home."""
-    return write_small_bundle(home, seed=1).name
-
-
-def test_before_the_first_promotion_there_is_no_champion_to_name(only: str) -> None:
-    refused = reviews("compare", only)
-    assert refused.exit_code == 2
-    assert "reviews models promote MODEL" in refused.stderr
-
-
-def test_the_first_model_is_promoted_without_a_comparison(home: Home, only: str) -> None:
+def test_the_first_model_is_promoted_without_a_comparison(home: Home) -> None:
+    only = write_small_bundle(home, seed=1).name
     assert reviews("promote", only[:13]).exit_code == 0
     query = "select name, passed, promoted, compared_with, detail from gate_checks"
     assert ask(home.published, query) == [("first_model", True, True, None, "the first model")]
@@ -238,20 +184,6 @@ def test_a_worse_model_that_is_forced_is_promoted_and_the_refusal_is_kept(
     assert ask(home.published, query) == [("always", True, False)]
 
 
-def test_a_promotion_that_can_not_be_published_is_said_to_have_taken_effect(
-    home: Home, champion: str, challenger: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*arguments: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(tasks.training.contest, "hold_contest", lambda *_: hold_worse())
-    monkeypatch.setattr("tasks.warehouse.publishing.copy_warehouse", fail)
-    said = reviews("promote", challenger, "--force")
-    assert said.exit_code == 1
-    assert f"Promoted {challenger}" in said.stdout
-    assert "What was committed stays in the database" in said.stderr
-
-
 @pytest.mark.slow
 def test_force_takes_the_place_of_a_champion_that_is_altered(
     home: Home, champion: str, challenger: str
@@ -290,11 +222,6 @@ def test_a_model_that_is_altered_while_it_is_compared_is_not_promoted(
     assert "was altered" in refused.stderr
 
 
-def test_promoting_the_champion_says_so_and_adds_nothing(home: Home, champion: str) -> None:
-    assert "is the champion already" in reviews("promote", "champion").stdout
-    assert ask(home.warehouse, "select count(*) from promotions") == [(1,)]
-
-
 def test_a_rollback_makes_the_champion_before_score_again(home: Home, champion: str, challenger: str) -> None:
     promote_model(home.warehouse, challenger, "better")
     done = reviews("rollback", "--reason", "complaints")
@@ -312,23 +239,11 @@ def test_a_rollback_takes_the_place_of_a_champion_that_is_altered(
     assert ask(home.published, "select arg_max(model_id, number) from promotions") == [(champion,)]
 
 
-def test_a_rollback_goes_to_the_model_that_is_named(home: Home, champion: str, challenger: str) -> None:
-    promote_model(home.warehouse, challenger, "better")
-    assert reviews("rollback", "--to", champion[:13]).exit_code == 0
-    assert ask(home.published, "select arg_max(model_id, number) from promotions") == [(champion,)]
-
-
 def test_a_rollback_to_an_altered_model_changes_nothing(home: Home, champion: str, challenger: str) -> None:
     promote_model(home.warehouse, challenger, "better")
     (home.bundles / champion / "vocabulary.json").write_text("[]")
     assert reviews("rollback").exit_code == 1
     assert ask(home.warehouse, "select count(*) from promotions") == [(2,)]
-
-
-def test_without_an_earlier_champion_a_rollback_says_what_to_do(champion: str) -> None:
-    refused = reviews("rollback")
-    assert refused.exit_code == 1
-    assert "promote a model instead" in refused.stderr
 
 
 @pytest.mark.slow

@@ -3,26 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
-from data_contracts.errors import BundleError, WarehouseError
+from data_contracts.errors import BundleError
 from data_contracts.storage.home import Home
 from flows.score_reviews import score_reviews
-from flows.scoring_message import ScoringSummary, describe_scoring, name_outcome
+from flows.scoring_message import ScoringSummary
 from models.bundle.scorer import load_scorer, score_texts
 from tasks.inbox import source_files as inbox
-from tasks.inbox.source_files import group_found_files
-from tasks.scoring import chunks
 from tasks.scoring.plan import PlannedFile
-from tasks.scoring.rescoring import OlderSource, find_rescorable, measure_rescorable, rescore_group
-from tasks.scoring.run_outcome import GroupResult, RunOutcome
 from tasks.stages import score as score_stages
-from tasks.warehouse.commit import CommitSummary
 from tasks.warehouse.database.warehouse_connection import open_warehouse
-from tasks.warehouse.model_registry import find_promoted
-from tests.support.scoring_runs import CSV, count, drop, plan, run, run_killed
+from tests.support.scoring_runs import CSV, count, drop, plan, prove, run, run_killed
 from tests.support.small_home import (
     ask,
     copy_home,
@@ -30,12 +23,6 @@ from tests.support.small_home import (
     promote_small_model,
     write_small_bundle,
 )
-
-UNACCOUNTED = """
-select uri, model_id from scored_files f where status = 'scored' and rows_read <>
-    (select count(*) from scored_reviews s where s.source_sha256 = f.source_sha256 and s.model_id = f.model_id)
-  + (select count(*) from quarantined_rows q where q.source_sha256 = f.source_sha256 and q.released_at is null)
-"""
 
 
 @pytest.fixture
@@ -80,26 +67,6 @@ def rescored(tmp_path_factory: pytest.TempPathFactory) -> Rescored:
         return Rescored(home, run(rescore=True), plan(rescore=True).files)
 
 
-@dataclass(frozen=True)
-class InTime:
-    """The older home with two new files, after two runs that had time to score one file again; what both did."""
-
-    home: Home
-    runs: tuple[ScoringSummary, ScoringSummary]
-
-
-@pytest.fixture(scope="module")
-def in_time(tmp_path_factory: pytest.TempPathFactory) -> InTime:
-    home = copy_home(Home(tmp_path_factory.mktemp("in-time") / "home"), "older-scores", fill_older_home)
-    for name in ("new", "newer"):
-        drop(home, f"{name}.csv", f"text\n{name} film\n")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(inbox, "GROUP_FILES", 1)
-        patch.setenv("REVIEWS_RESCORE_MINUTES", "0.000001")
-        patch.setenv("REVIEWS_HOME", str(home.folder))
-        return InTime(home, (run(rescore=True), run(rescore=True)))
-
-
 def find_champion_id(home: Home) -> str:
     return str(ask(home.warehouse, "select model_id from promotions order by number desc limit 1")[0][0])
 
@@ -111,34 +78,17 @@ def test_without_being_asked_nothing_is_scored_again(older_home: Home) -> None:
 
 
 @pytest.mark.slow
-def test_every_source_is_scored_again_and_the_old_scores_stay(rescored: Rescored) -> None:
+def test_every_source_is_scored_again_beside_new_files_and_the_old_scores_stay(rescored: Rescored) -> None:
     summary, home = rescored.summary, rescored.home
     assert (summary.files_rescored, summary.rows_rescored) == (3, 3)
-    assert "3 reviews of 3 files that other models had scored" in describe_scoring(summary)
+    assert (summary.files_scored, summary.rows_scored, summary.rows_quarantined) == (1, 1, 0)
+    assert (summary.files_refused, count(home, "scored_files where uri = 'empty.csv'")) == (0, 1)
     of_older = "(select source_sha256 from scored_files where uri <> 'new.csv')"
     per_model = f"select count(*) from scored_reviews where source_sha256 in {of_older} group by model_id"
     assert ask(home.published, per_model) == [(3,), (3,)]
     assert (count(home, "source_reviews"), count(home, "quarantined_rows")) == (4, 2)
-
-
-@pytest.mark.slow
-def test_a_new_file_is_scored_once_beside_what_is_scored_again(rescored: Rescored) -> None:
-    summary = rescored.summary
-    assert (summary.files_scored, summary.rows_scored, summary.rows_quarantined) == (1, 1, 0)
-    assert count(rescored.home, "scored_reviews") == 7
-
-
-@pytest.mark.slow
-def test_a_source_of_bad_rows_alone_is_done_with(rescored: Rescored) -> None:
-    by_model = "select rows_read from scored_files where uri = 'bad.csv'"
-    assert ask(rescored.home.warehouse, by_model) == [(1,), (1,)]
     assert rescored.left == ()
-
-
-@pytest.mark.slow
-def test_what_was_refused_for_the_earlier_model_stays_refused(rescored: Rescored) -> None:
-    assert rescored.summary.files_refused == 0
-    assert count(rescored.home, "scored_files where uri = 'empty.csv'") == 1
+    prove(home)
 
 
 @pytest.mark.slow
@@ -165,17 +115,6 @@ def test_the_ledger_has_of_the_new_model_what_it_had_of_the_old(rescored: Rescor
     same = f"select distinct source_sha256, status, rule, uri, format, bytes, rows_read from {older}"
     assert len(ask(rescored.home.warehouse, same)) == 3
     assert count(rescored.home, older) == 6
-
-
-@pytest.mark.slow
-def test_rows_read_are_rows_scored_plus_quarantined_for_every_model(rescored: Rescored) -> None:
-    assert ask(rescored.home.warehouse, UNACCOUNTED) == []
-
-
-@pytest.mark.slow
-def test_a_second_run_scores_nothing_again(rescored: Rescored) -> None:
-    assert rescored.left == ()
-    assert find_rescorable(rescored.home.warehouse, None) == []
 
 
 @pytest.mark.slow
@@ -209,32 +148,8 @@ def test_a_killed_run_is_finished_by_the_next_with_nothing_twice(older_home: Hom
     assert run(rescore=True).files_rescored == 1
     assert count(older_home, "(select distinct source_sha256, row_number, model_id from scored_reviews)") == 6
     assert count(older_home, "scored_reviews") == 6
-    assert ask(older_home.warehouse, UNACCOUNTED) == []
+    prove(older_home)
     assert not any(older_home.parts.iterdir())
-
-
-@pytest.mark.slow
-def test_a_group_that_fails_stops_no_other(older_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inbox, "GROUP_FILES", 1)
-
-    def rescore_or_fail(job: object, sources: list[OlderSource], *others: object) -> object:
-        if sources[0].uri == "a.csv":
-            raise WarehouseError("trouble.")
-        return rescore_group(job, sources, *others)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(score_stages, "rescore_group", rescore_or_fail)
-    with pytest.raises(WarehouseError, match=r"Not scored: a\.csv"):
-        run(rescore=True)
-    assert count(older_home, "scored_files") == 3
-
-
-@pytest.mark.slow
-def test_scores_are_the_same_however_the_rows_are_cut(
-    older_home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(chunks, "CHUNK_ROWS", 1)
-    assert run(rescore=True).rows_rescored == 3
-    assert ask(older_home.warehouse, UNACCOUNTED) == []
 
 
 @pytest.mark.slow
@@ -258,62 +173,20 @@ def test_a_model_that_was_never_promoted_never_scores(scoring_home: Home) -> Non
     assert count(scoring_home, "scored_reviews") == 0
 
 
-def test_an_altered_bundle_of_a_named_model_does_not_score(older_home: Home) -> None:
-    earlier = ask(older_home.warehouse, "select model_id from promotions order by number")[0][0]
-    (older_home.bundles / earlier / "vocabulary.json").write_text('["film"]')
-    drop(older_home, "new.csv", "text\nbad film\n")
-    with pytest.raises(BundleError, match="was altered"):
-        run(model_id=earlier)
-    assert find_promoted(older_home.warehouse, earlier) is not None
-
-
-def test_without_a_promoted_model_there_is_nothing_older(tmp_path: Path) -> None:
-    warehouse = tmp_path / "reviews.duckdb"
-    assert find_rescorable(warehouse, None) == []
-    assert not warehouse.exists()
-
-
-def test_sources_go_in_groups_by_the_bytes_of_their_texts(older_home: Home) -> None:
-    older = find_rescorable(older_home.warehouse, None)
-    measured = measure_rescorable(older_home.published, older)
-    assert [(source.uri, source.size) for source in measured] == [("a.csv", 17), ("b.csv", 9)]
-    assert len(group_found_files(measured)) == 1
-
-
 @pytest.mark.slow
 def test_what_runs_score_again_in_the_time_that_they_have_is_what_one_without_a_limit_does(
-    in_time: InTime, rescored: Rescored
+    older_home: Home, rescored: Rescored, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done = [(each.files_rescored, each.files_left, each.rows_left) for each in in_time.runs]
-    assert done == [(1, 1, 1), (1, 0, 0)]
+    monkeypatch.setattr(inbox, "GROUP_FILES", 1)
+    monkeypatch.setenv("REVIEWS_RESCORE_MINUTES", "0.000001")
+    for name in ("new", "newer"):
+        drop(older_home, f"{name}.csv", f"text\n{name} film\n")
+    done = [
+        (each.files_scored, each.files_rescored, each.files_left, each.rows_left)
+        for each in (run(rescore=True), run(rescore=True))
+    ]
+    assert done == [(2, 1, 1, 1), (0, 1, 0, 0)]
     older = "(select source_sha256 from scored_files where uri in ('a.csv', 'b.csv'))"
     rows = f"select * exclude (run_id, scored_at) from scored_reviews where source_sha256 in {older} order by all"
-    assert ask(in_time.home.published, rows) == ask(rescored.home.published, rows)
-    assert len(ask(in_time.home.published, rows)) == 6
-
-
-@pytest.mark.slow
-def test_new_files_are_all_scored_however_little_time_there_is_to_score_again(in_time: InTime) -> None:
-    assert [each.files_scored for each in in_time.runs] == [2, 0]
-
-
-@pytest.mark.slow
-def test_a_dry_run_says_when_a_run_leaves_the_rest_where_there_is_something_to_score_again(
-    older_home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert "REVIEWS_RESCORE_MINUTES" not in describe_scoring(plan(rescore=True))
-    monkeypatch.setenv("REVIEWS_RESCORE_MINUTES", "10")
-    assert "After 10 min of scoring again a run leaves the rest" in describe_scoring(plan(rescore=True))
-    assert plan().rescore_seconds is None
-
-
-def test_the_name_of_a_run_says_apart_what_was_new_and_what_was_scored_again() -> None:
-    new, again = CommitSummary(1, 0, 3, 0), CommitSummary(0, 0, 0, 0, 2, 1400)
-    outcome = RunOutcome((GroupResult((), new), GroupResult((), again)))
-    assert name_outcome(outcome, 1) == "1 file 3 reviews, 2 files 1,400 reviews again 1 file not read"
-    assert name_outcome(RunOutcome(), 0) == "nothing new"
-
-
-def test_a_run_says_what_it_leaves_to_be_scored_again_by_the_next_one() -> None:
-    summary = ScoringSummary("inbox", 1, 0, 0, 0, "model", 0, (), files_left=1, rows_left=3)
-    assert "  left        3 reviews of 1 file for the next run with --rescore" in describe_scoring(summary)
+    assert ask(older_home.published, rows) == ask(rescored.home.published, rows)
+    assert len(ask(older_home.published, rows)) == 6

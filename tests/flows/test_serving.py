@@ -2,11 +2,7 @@
 
 import asyncio
 import gc
-import io
 import json
-import socket
-import threading
-import time
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -23,16 +18,11 @@ from data_contracts.errors import BundleError
 from data_contracts.rules_and_limits import RowLimits
 from data_contracts.storage.home import Home
 from deployments.guarded_server import LOOPBACK_NAMES
-from deployments.http_serving import configure_server
-from deployments.serving import answering as desk_module
 from deployments.serving.answering import Desk, close_desk, open_desk
 from deployments.serving.app import make_app
 from deployments.serving.champion_following import FollowedChampion, follow_champion
 from deployments.serving.metrics import SERVING
 from deployments.serving.request_limits import ServingLimits
-from tasks.explain.explanation import explain
-from tasks.explain.finding_text import FoundText
-from tasks.explain.terminal import write_explanation_as_json
 from tasks.warehouse.publishing import publish
 from tests.support.asgi import ask_app, send_to
 from tests.support.promoting import promote_model
@@ -78,9 +68,6 @@ def add_champion(home: Home) -> Path:
     return folder
 
 
-# Numbers
-
-
 def test_texts_get_the_numbers_that_the_batch_gave_their_rows(app: Any, served_home: Home) -> None:
     columns = "score, sentiment, predicted_rating, token_count, oov_rate, truncated, model_id"
     rows = ask(
@@ -106,20 +93,6 @@ def test_a_text_that_the_batch_quarantines_gets_the_same_rule_and_no_score(
     ]
     assert (good["known_count"], bad) == (2, {"rule": rule, "detail": detail})
     assert unknown["rule"] == "text_no_known_word"
-
-
-def test_an_explanation_has_the_words_of_reviews_explain(app: Any, served_home: Home) -> None:
-    text = "the good the bad and the plot"
-    answer = ask_app(app, "/score", {"text": text, "explain": True}).read_json()
-    out = io.StringIO()
-    write_explanation_as_json(explain(served_home, FoundText(text), None), desk_module.WORDS_SHOWN, out)
-    shown = json.loads(out.getvalue())
-    assert answer["words"] == [pytest.approx(word) for word in shown["words"]]
-    assert answer["score"] == pytest.approx(shown["score"], abs=1e-6)
-    assert ask_app(app, "/score", {"text": "   ", "explain": True}).status == 422
-
-
-# Models
 
 
 @pytest.mark.slow
@@ -153,9 +126,7 @@ def test_another_champion_answers_without_a_lost_request_and_each_request_has_on
 
 
 @pytest.mark.slow
-def test_a_champion_that_was_altered_never_scores(
-    empty_home: Home, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_champion_that_was_altered_never_scores(empty_home: Home) -> None:
     home = copy_scored_home(empty_home, {"a.csv": CSV})
     clock = [0.0]
     champion = follow_champion(home, lambda: clock[0])
@@ -169,9 +140,7 @@ def test_a_champion_that_was_altered_never_scores(
         app = make_app(desk, LOOPBACK_NAMES)
         health = ask_app(app, "/health").read_json()
         assert (health["status"], health["model_id"]) == ("stale", before)
-        assert f"{before} goes on answering" in health["message"]
         assert str(home.folder) not in health["message"]
-        assert "was altered" in capsys.readouterr().err
         assert ask_app(app, "/score", {"text": "good film"}).read_json()["model_id"] == before
         with pytest.raises(BundleError, match="was altered"):
             follow_champion(home)
@@ -188,9 +157,6 @@ def test_without_a_champion_nothing_is_served(empty_home: Home) -> None:
     publish(empty_home)
     with pytest.raises(BundleError, match="No model has been promoted yet"):
         follow_champion(empty_home)
-
-
-# Limits
 
 
 @contextmanager
@@ -307,22 +273,6 @@ def test_large_requests_are_refused_while_others_hold_too_much_and_small_ones_ar
     assert asyncio.run(ask_beside_stalled_ones()) == ([503, 200], 422)
 
 
-def test_a_request_that_is_half_sent_when_the_server_stops_is_told_so(desk: Desk) -> None:
-    options: dict[str, Any] = {"lifespan": "off", "log_level": "critical", "timeout_graceful_shutdown": 0.1}
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        app = make_app(desk, LOOPBACK_NAMES)
-        server = uvicorn.Server(configure_server(app, **options))
-        thread = threading.Thread(target=server.run, args=([listening],))
-        thread.start()
-        with socket.create_connection(listening.getsockname(), 10) as asking:
-            asking.sendall(b"POST /score HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n{")
-            while not server.server_state.tasks:
-                time.sleep(0.01)
-            server.should_exit = True
-            assert asking.recv(1000).startswith(b"HTTP/1.1 503")
-        thread.join()
-
-
 def test_a_body_that_does_not_come_in_time_is_refused_and_its_connection_closed(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -338,15 +288,13 @@ def test_a_body_that_does_not_come_in_time_is_refused_and_its_connection_closed(
     assert (b"connection", b"close") in said[0]["headers"]
 
 
-@pytest.mark.parametrize(
-    ("path", "asked"), [("/score", {"text": "good"}), ("/score", {"text": "good", "explain": True})]
-)
+@pytest.mark.parametrize("more", [{}, {"explain": True}])
 def test_a_request_is_refused_if_too_much_waits(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, path: str, asked: Any
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, more: dict[str, bool]
 ) -> None:
-    monkeypatch.setattr(desk_module, "MOST_EXPLAINING", 0)
+    monkeypatch.setattr("deployments.serving.answering.MOST_EXPLAINING", 0)
     monkeypatch.setattr("deployments.serving.app.is_full", lambda *given, **named: True)
-    assert refuse(desk, asked, path)[0] == 503
+    assert refuse(desk, {"text": "good", **more}, "/score")[0] == 503
 
 
 def test_without_the_token_only_health_and_the_page_are_answered(desk: Desk) -> None:
@@ -363,8 +311,6 @@ def test_without_the_token_only_health_and_the_page_are_answered(desk: Desk) -> 
         assert ask_app(app, "/score", {"text": "good film"}, **wrong).status == 401
     assert ask_app(app, "/score", {"text": "good film"}, authorization=f"Bearer {TOKEN}").status == 200
 
-
-# Hostile requests
 
 TEXT = st.one_of(
     st.text(max_size=50),
@@ -383,31 +329,17 @@ ASKED = st.one_of(
     st.fixed_dictionaries({"text": TEXT}, optional={"explain": VALUES, "more": VALUES}),
     st.fixed_dictionaries({"texts": st.lists(TEXT | VALUES, max_size=5)}, optional={"explain": VALUES}),
 ).map(lambda value: json.dumps(value).encode())
-ODD = {
-    "deep lists": b"[" * 100_000,
-    "deep objects": b'{"texts":' * 50_000,
-    "a long number": b'{"text": 1' + b"0" * 10_000 + b"}",
-    "not UTF-8": b"\xff\xfe",
-    "nothing": b"",
-}
-
-
-@pytest.mark.parametrize("what", ODD)
-def test_an_odd_request_gets_a_reason(app: Any, what: str) -> None:
-    for path in ("/score", "/scores"):
-        answered = ask_app(app, path, ODD[what])
-        assert answered.status in (400, 413, 422)
-        assert answered.read_json()["message"].endswith(".")
 
 
 @given(path=st.sampled_from(["/score", "/scores"]), body=ASKED | st.binary(max_size=50))
+@example(path="/score", body=b"[" * 100_000)
+@example(path="/scores", body=b'{"texts":' * 50_000)
+@example(path="/score", body=b'{"text": 1' + b"0" * 10_000 + b"}")
+@example(path="/score", body=b"")
 def test_any_request_gets_a_score_or_a_reason(app: Any, path: str, body: bytes) -> None:
     answered = ask_app(app, path, body)
-    assert answered.status in (200, 400, 422, 429)
+    assert answered.status in (200, 400, 413, 422, 429)
     assert answered.status == 200 or answered.read_json()["message"]
-
-
-# Its page and its metrics
 
 
 def test_every_metric_is_served_and_counts(app: Any) -> None:

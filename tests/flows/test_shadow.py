@@ -1,8 +1,6 @@
 """Tests of shadow scoring: a challenger scores what the champion scored, after it, unseen, and never at its cost."""
 
-import re
 import shutil
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,15 +13,12 @@ import tasks.training.contest
 from data_contracts.storage.home import Home
 from flows import shadow_scoring
 from flows.command.cli import main
-from flows.scoring_message import ScoringSummary, describe_scoring
 from models.bundle.scorer import load_scorer, score_texts
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.maintenance.forgetting_everywhere import forget_everywhere
 from tasks.snapshots.home_backup import back_up_home, restore_home
-from tasks.support.locking import hold_folder
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.model_registry import find_champion
-from tasks.warehouse.publishing import needs_publishing
 from tasks.warehouse.shadow.record import ShadowStart, find_last_shadow, find_shadow, start_shadow
 from tasks.warehouse.shadow.sums import rebuild_shadow_sums
 from tests.support.contests import hold_better
@@ -65,19 +60,6 @@ def fill_home(home: Home) -> None:
 
 
 @pytest.fixture
-def shadowed_home(home: Home) -> Home:
-    """The same home after a run that scored `a.csv` with both."""
-
-    def fill(made: Home) -> None:
-        fill_home(made)
-        drop(made, "a.csv", CSV)
-        run()
-
-    shutil.rmtree(home.folder)
-    return copy_home(home, "shadowed", fill)
-
-
-@pytest.fixture
 def waiting_home(empty_home: Home) -> Home:
     """A home in which the champion has scored two files that the shadow is to score with the next run."""
 
@@ -86,52 +68,6 @@ def waiting_home(empty_home: Home) -> Home:
         start_small_shadow(made)
 
     return copy_home(empty_home, "waiting", fill)
-
-
-@dataclass(frozen=True)
-class Shadowed:
-    """A home in which a run scored several files with both models; what it did, with a report."""
-
-    home: Home
-    summary: ScoringSummary
-    next: ScoringSummary
-    """What a further run did."""
-
-
-@pytest.fixture(scope="module")
-def shadowed(tmp_path_factory: pytest.TempPathFactory) -> Shadowed:
-    home = copy_home(Home(tmp_path_factory.mktemp("shadowed") / "home"), "shadow", fill_home)
-    files = {"a.csv": CSV, "bad.csv": "text\n" + "  \n" * 40, "empty.csv": "text\n", "rated.csv": RATED}
-    for name, content in files.items():
-        drop(home, name, content)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("REVIEWS_HOME", str(home.folder))
-        patch.delenv("REVIEWS_REPORTS", raising=False)
-        return Shadowed(home, run(), run())
-
-
-@pytest.fixture
-def judged_home(home: Home) -> Home:
-    """A home in which the shadow is wrong on all of 150 labelled reviews, and the champion is right."""
-
-    def fill(made: Home) -> None:
-        fill_home(made)
-        drop(made, "a.csv", RATED)
-        run()
-        with open_warehouse(made.warehouse, write=True) as connection:
-            is_positive = (
-                "(select given_rating > 5 from source_reviews as review where review.source_sha256 = "
-            )
-            is_positive += "scores.source_sha256 and review.row_number = scores.row_number)"
-            for table, right, wrong in (("scored_reviews", 0.9, 0.1), ("shadow_scores", 0.1, 0.9)):
-                connection.execute(
-                    f"update {table} as scores set score = if({is_positive}, {right}, {wrong}), "
-                    f"sentiment = if({is_positive} = ({right} > 0.5), 'positive', 'negative')"
-                )
-            rebuild_shadow_sums(connection)
-
-    shutil.rmtree(home.folder)
-    return copy_home(home, "judged", fill)
 
 
 def reviews(*arguments: str) -> Result:
@@ -155,23 +91,18 @@ def read_seen(home: Home, database: Path) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_a_run_scores_the_new_rows_with_the_shadow_too(shadowed: Shadowed) -> None:
-    shadow = find_shadow_id(shadowed.home)
-    query = "select text, score, model_id from shadow_scores join source_reviews using (source_sha256, row_number)"
-    rows = ask(shadowed.home.published, query)
-    expected = score_texts(load_scorer(shadowed.home.bundles / shadow), [text for text, *_ in rows])
-    assert [score for _, score, _ in rows] == pytest.approx(expected.score.tolist(), abs=1e-6)
-    assert {model for *_, model in rows} == {shadow}
-    assert sorted(list_shadowed(shadowed.home, "in ('a.csv', 'rated.csv')")) == [(shadow, 2), (shadow, 150)]
-    prove(shadowed.home)
-
-
-def list_shadowed(home: Home, uris: str) -> list[tuple[Any, ...]]:
-    """Return the shadow's model and rows of some files, which SQL names."""
-    ledger = f"(select distinct source_sha256 from scored_files where uri {uris})"
-    return ask(
-        home.warehouse, f"select model_id, rows from shadow_files semi join {ledger} using (source_sha256)"
-    )
+def test_a_run_scores_with_the_shadow_once_what_the_champion_has_scored(home: Home) -> None:
+    for name, content in {"a.csv": CSV, "bad.csv": "text\n" + "  \n" * 40, "rated.csv": RATED}.items():
+        drop(home, name, content)
+    assert [run().shadow is None, run().shadow is None] == [False, True]
+    shadow = find_shadow_id(home)
+    rows = "shadow_scores join source_reviews using (source_sha256, row_number)"
+    found = ask(home.published, f"select text, score, model_id from {rows}")
+    assert len(found) == count(home, "scored_reviews") == 152
+    expected = score_texts(load_scorer(home.bundles / shadow), [text for text, *_ in found])
+    assert [score for _, score, _ in found] == pytest.approx(expected.score.tolist(), abs=1e-6)
+    assert {model for *_, model in found} == {shadow}
+    prove(home)
 
 
 @pytest.mark.slow
@@ -183,23 +114,6 @@ def test_nobody_sees_a_score_of_the_shadow(scored_home: Home) -> None:
     assert count(scored_home, "shadow_scores") == 2
     assert read_seen(scored_home, scored_home.published) == before
     assert summary.files_scored + summary.files_rescored == 0
-
-
-@pytest.mark.slow
-def test_a_row_that_the_champion_has_not_scored_is_not_scored_by_the_shadow(shadowed: Shadowed) -> None:
-    found = list_shadowed(shadowed.home, "in ('bad.csv', 'empty.csv')")
-    assert found in ([], [(find_shadow_id(shadowed.home), 0)])  # the file without rows
-    assert count(shadowed.home, "shadow_scores") == count(shadowed.home, "scored_reviews") == 152
-
-
-@pytest.mark.slow
-def test_the_run_says_what_the_shadow_did_and_a_further_run_does_nothing(shadowed: Shadowed) -> None:
-    said = describe_scoring(shadowed.summary)
-    assert re.search(
-        rf"  shadow      152 reviews of [23] files scored too by {find_shadow_id(shadowed.home)}: reviews",
-        said,
-    )
-    assert shadowed.next.shadow is None
 
 
 @pytest.mark.slow
@@ -247,14 +161,6 @@ def test_a_shadow_whose_scorer_fails_leaves_its_files_to_the_next_run(
     assert found.trouble is None
 
 
-def test_a_run_without_a_shadow_says_nothing_of_one(
-    scored_home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    said: list[str] = []
-    monkeypatch.setattr(shadow_scoring, "log_warning", said.append)
-    assert (run().shadow, said) == (None, [])
-
-
 @pytest.mark.slow
 def test_a_database_that_fails_at_the_shadow_does_not_fail_the_run(
     home: Home, monkeypatch: pytest.MonkeyPatch
@@ -280,87 +186,50 @@ def test_when_its_time_is_over_a_run_leaves_the_rest_to_the_next_one(
 
 
 @pytest.mark.slow
-def test_a_scorer_that_fails_gets_no_more_time_than_one_that_scores(
-    waiting_home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tried = []
-
-    def fail(job: object, scorer: object, group: object) -> None:
-        tried.append(group)
-        raise ValueError("the engine broke")
-
-    monkeypatch.setattr(tasks.shadow.scoring, "group_found_files", lambda files: [(each,) for each in files])
-    monkeypatch.setattr(tasks.shadow.scoring, "_score_group", fail)
-    monkeypatch.setattr(shadow_scoring, "SHADOW_SECONDS", 0.00001)
+def test_a_restored_backup_has_the_shadows_scores_but_those_that_were_forgotten(home: Home) -> None:
+    drop(home, "a.csv", CSV)
     run()
-    assert len(tried) == 1
-
-
-@pytest.mark.slow
-def test_a_run_does_not_wait_for_another_one_that_scores_with_the_shadow(waiting_home: Home) -> None:
-    waiting_home.shadow.mkdir()
-    with hold_folder(waiting_home.shadow):
-        assert run().shadow is None
-    assert count(waiting_home, "shadow_scores") == 0
-
-
-@pytest.mark.slow
-def test_a_copy_that_lacks_the_shadows_scores_is_renewed_by_the_next_run(
-    waiting_home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(shadow_scoring, "publish_copy", lambda _: None)
-        run()
-    assert needs_publishing(waiting_home)
-    run()
-    assert ask(waiting_home.published, "select count(*) from shadow_scores") == [(3,)]
-
-
-@pytest.mark.slow
-def test_a_restored_backup_has_the_shadows_scores_but_those_that_were_forgotten(shadowed_home: Home) -> None:
-    backup = shadowed_home.folder / "backup"
-    back_up_home(shadowed_home, backup, lambda line: None)
-    forget_everywhere(shadowed_home, ForgetRequest("a", None, "ann"), lambda line: None)
-    with open_warehouse(shadowed_home.warehouse, write=True) as connection:
+    backup = back_up_home(home, None, lambda line: None)
+    forget_everywhere(home, ForgetRequest("a", None, "ann"), lambda line: None)
+    with open_warehouse(home.warehouse, write=True) as connection:
         connection.execute("DELETE FROM shadow_scores")
-    restore_home(shadowed_home, backup, lambda line: None)
-    assert ask(shadowed_home.published, "select row_number from shadow_scores") == [(2,)]
-    prove(shadowed_home)
+    restore_home(home, backup, lambda line: None)
+    assert ask(home.published, "select row_number from shadow_scores") == [(2,)]
+    prove(home)
 
 
-@pytest.mark.slow
-def test_the_status_shows_what_the_gate_says_and_which_query_has_the_figures(judged_home: Home) -> None:
-    run()  # publishes
-    with open_warehouse(judged_home.warehouse, write=True) as connection:
-        connection.execute("update shadows set trouble = 'renewed'")
+def judge(home: Home) -> None:
+    """Let the shadow be wrong on all of 150 labelled reviews, and the champion right."""
+    drop(home, "a.csv", RATED)
     run()
-    shown = reviews("models", "shadow", "status").stdout
-    for words in (
-        "150 reviews of 1 file",
-        "own_traffic is broken",
-        "0.0000 against 1.0000 on 150 labelled reviews",
-    ):
-        assert words in shown
-    asked = shown.splitlines()[-1].removeprefix("Next: reviews ").split(" ")
-    assert "150" in reviews(*asked).stdout
+    review = "review.source_sha256 = scores.source_sha256 and review.row_number = scores.row_number"
+    is_positive = f"(select given_rating > 5 from source_reviews as review where {review})"
+    with open_warehouse(home.warehouse, write=True) as connection:
+        for table, right, wrong in (("scored_reviews", 0.9, 0.1), ("shadow_scores", 0.1, 0.9)):
+            connection.execute(
+                f"update {table} as scores set score = if({is_positive}, {right}, {wrong}), "
+                f"sentiment = if({is_positive} = ({right} > 0.5), 'positive', 'negative')"
+            )
+        rebuild_shadow_sums(connection)
 
 
 @pytest.mark.slow
 def test_the_gate_refuses_a_challenger_that_was_worse_on_own_traffic_unless_it_is_forced(
-    judged_home: Home, monkeypatch: pytest.MonkeyPatch
+    home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    judge(home)
     monkeypatch.setattr("tasks.training.contest.load_contest_rows", lambda *_: None)
     monkeypatch.setattr(tasks.training.contest, "hold_contest", lambda *_: hold_better())
-    shadow = find_shadow_id(judged_home)
+    shadow = find_shadow_id(home)
     refused = reviews("models", "promote", shadow)
     assert refused.exit_code == 1
     assert "less accurate than the champion on own traffic: 0.0000 against 1.0000" in refused.stderr
-    assert ask(judged_home.published, "select name from gate_checks where not passed") == [("own_traffic",)]
+    assert ask(home.published, "select name from gate_checks where not passed") == [("own_traffic",)]
     assert reviews("models", "promote", shadow, "--force").exit_code == 0
-    champion = find_champion(judged_home.warehouse)
+    champion = find_champion(home.warehouse)
     assert champion is not None
     assert champion.model_id == shadow
-    assert find_shadow(judged_home.warehouse) is None
+    assert find_shadow(home.warehouse) is None
 
 
 @pytest.mark.parametrize(
@@ -395,24 +264,17 @@ def test_without_a_champion_there_is_no_shadow(empty_home: Home) -> None:
 
 
 @pytest.mark.slow
-def test_the_commands_say_what_is_and_what_to_do_next(empty_home: Home) -> None:
+def test_the_commands_start_prolong_show_and_stop_the_shadow(empty_home: Home) -> None:
     copy_scoring_home(empty_home)
     shadow = write_small_bundle(empty_home, 1).name
-    assert (
-        "No model is the shadow. Next: reviews models shadow start MODEL"
-        in reviews("models", "shadow", "status").stdout
-    )
-    assert "nothing to stop" in reviews("models", "shadow", "stop").stdout
-    begun, until = (
-        reviews("models", "shadow", "start", "cnn_lstm-s1"),
-        str(datetime.now(UTC).date() + timedelta(2)),
-    )
-    assert f"{shadow} is the shadow until" in begun.stdout
-    assert f"The shadow, which scores unseen, is {shadow}" in reviews("models").stdout
-    assert (
-        "is the shadow still, now until"
-        in reviews("models", "shadow", "start", "cnn_lstm-s1", "--until", until).stdout
-    )
-    assert "compared    not yet" in reviews("models", "shadow", "status").stdout
-    assert "is no longer the shadow" in reviews("models", "shadow", "stop").stdout
-    assert "stopped it on" in reviews("models", "shadow", "status").stdout
+    until = str(datetime.now(UTC).date() + timedelta(2))
+    for words, says in (
+        ("status", "No model is the shadow. Next: reviews models shadow start MODEL"),
+        ("stop", "nothing to stop"),
+        ("start cnn_lstm-s1", f"{shadow} is the shadow until"),
+        (f"start cnn_lstm-s1 --until {until}", "is the shadow still, now until"),
+        ("status", "compared    not yet"),
+        ("stop", "is no longer the shadow"),
+        ("status", "stopped it on"),
+    ):
+        assert says in reviews("models", "shadow", *words.split()).stdout

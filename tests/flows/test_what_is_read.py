@@ -7,7 +7,6 @@ import pytest
 
 from data_contracts.errors import UsageError
 from data_contracts.storage.home import Home
-from flows.grants import grant, is_granted
 from flows.ingest_reviews import ingest_reviews
 from flows.score_reviews import score_reviews
 from tasks.scoring.plan import ScoringRequest, find_pending_files
@@ -76,20 +75,6 @@ def test_a_file_that_was_scored_by_a_name_with_dots_is_not_scored_by_its_own(hom
         add_row(connection, "scored_files", model_id="m", bytes=before.size, committed_at=NOON, **scored)
     found = find_pending_files(home, named, record=False)
     assert (found.new, found.files_found) == ((), 1)
-
-
-@pytest.mark.parametrize("name", ["", " ", "a\0b"])
-def test_what_can_be_no_name_is_refused(home: Home, name: str) -> None:
-    home.inbox.mkdir(parents=True)
-    with pytest.raises(UsageError, match="names no file"):
-        find_pending_files(home, ScoringRequest((name,)), record=False)
-
-
-def test_a_command_grants_what_it_names_for_its_own_call_alone() -> None:
-    with grant(["/a", "/b"]):
-        assert is_granted(["/a"])
-        assert not is_granted(["/a", "/c"])
-    assert not is_granted(["/a"])
 
 
 @pytest.mark.parametrize("archive", ["http://127.0.0.1:9/latest/meta-data", "/etc/passwd", "creds.csv"])
