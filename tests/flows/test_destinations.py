@@ -68,19 +68,6 @@ def test_a_destination_that_is_down_is_warned_of_once_and_the_others_go_on(
     assert (count_rows(tmp_path / "no" / "disk"), count_rows(tmp_path / "lake")) == (3, 3)
 
 
-def test_a_wrong_file_is_warned_of_once_until_it_is_mended(
-    home: Home, warned: list[str], tmp_path: Path
-) -> None:
-    path = home.destinations / "lake.toml"
-    path.write_text("kind = 1")
-    for _ in range(2):
-        stage.deliver_due(home, {})
-    assert [str(path) in text for text in warned] == [True]
-    write(home, "lake", tmp_path / "lake")
-    stage.deliver_due(home, {})
-    assert (len(warned), count_rows(tmp_path / "lake")) == (1, 2)
-
-
 def test_a_destination_whose_file_was_removed_is_named_when_a_row_is_forgotten(
     home: Home, tmp_path: Path
 ) -> None:
@@ -101,22 +88,6 @@ def test_a_user_adds_fills_and_looks_at_a_destination(home: Home, tmp_path: Path
     assert re.search(r"lake: complete at .*\n  folder .* \(every score\)", run(home, "status"))
     assert '"rows_behind": 0' in run(home, "status", "--format", "json")
     assert "2 rows" in run(home, "deliver", "lake", "--again")
-
-
-def test_the_status_says_what_waits_for_the_next_run(home: Home, tmp_path: Path) -> None:
-    write(home, "lake", tmp_path / "lake")
-    run(home, "deliver")
-    add(home, "b.csv")
-    said = run(home, "status")
-    assert "lake: was complete at" in said
-    assert "changes of 1 file wait for the next run. Next: " in said
-
-
-def test_a_folder_that_another_destination_has_is_refused_at_once(home: Home, tmp_path: Path) -> None:
-    run(home, "add", "lake", "--folder", str(tmp_path / "lake"))
-    said = run(home, "add", "twin", "--folder", f"file://{tmp_path}/lake", status=2)
-    assert "lake delivers there already. Next: name another folder" in said
-    assert not (home.destinations / "twin.toml").exists()
 
 
 def test_wrong_use_changes_nothing_and_says_what_to_do(home: Home) -> None:

@@ -115,7 +115,7 @@ def test_a_home_with_workers_is_whole_and_they_leave_nothing_in_the_store(pair: 
     prove(pair.home)
 
 
-def test_a_file_whose_texts_end_workers_is_refused_by_name_and_the_others_are_scored(
+def test_a_file_whose_texts_end_workers_is_refused_by_name_and_scored_without_them_when_it_is_named(
     scoring_home: Home,
 ) -> None:
     rows = "".join(f"good film {number}\n" for number in range(9))
@@ -127,14 +127,7 @@ def test_a_file_whose_texts_end_workers_is_refused_by_name_and_the_others_are_sc
         assert refused.startswith("b.csv: workers_killed: its texts ended several workers")
         assert plan().files == ()
     assert count(scoring_home, "scored_reviews") == 10
-    prove(scoring_home)
-
-
-def test_a_file_whose_texts_end_workers_is_scored_without_them_when_it_is_named(scoring_home: Home) -> None:
-    path = drop(scoring_home, "a.csv", f"text\na {KILLER} film\n")
-    with use_inner_engine():
-        run()
-    assert run(files=[str(path)]).rows_scored == 1
+    assert run(files=["b.csv"]).rows_scored == 19
     prove(scoring_home)
 
 

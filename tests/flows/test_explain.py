@@ -2,7 +2,6 @@
 
 import ast
 import json
-import re
 import subprocess
 import sys
 
@@ -17,7 +16,6 @@ from tests.conftest import PROJECT_ROOT
 from tests.support.promoting import promote_model
 from tests.support.scoring_runs import drop, run
 from tests.support.small_home import ask, copy_home, promote_small_model, write_small_bundle
-from tests.support.terminal import run_in_terminal
 
 STRENGTH = 300.0
 """Of the model's last weights: untrained, no word of it would move a score visibly."""
@@ -59,11 +57,6 @@ def test_a_review_is_explained_with_the_score_that_the_database_has(home: Home) 
     assert (found["model_id"], found["text"], found["words_read"]) == (model_id, "a good good film", 4)
 
 
-def test_a_row_is_explained_by_its_name(home: Home) -> None:
-    [(sha,)] = ask(home.published, "select distinct source_sha256 from source_reviews")
-    assert f"Review b of movie tt1, row {sha[:12]}:2 of a.csv" in call(home, f"{sha[:8]}:2").stdout
-
-
 def test_a_text_from_the_command_line_and_one_from_standard_input_are_explained_alike(home: Home) -> None:
     given, read = call(home, "--text", "a good film"), call(home, "-", stdin="a good film")
     assert (given.exit_code, read.exit_code) == (0, 0)
@@ -79,26 +72,6 @@ def test_another_promoted_model_can_be_asked(own_home: Home) -> None:
     run()
     assert f"by {second}" in call(own_home, "a").stdout
     assert f"by {first}" in call(own_home, "a", "--model", first).stdout
-
-
-@pytest.mark.parametrize(
-    ("arguments", "says", "status"),
-    [
-        (["zz"], "No scored review or row is named 'zz'. Next: look it up", 2),
-        (["a", "--model", "nonesuch"], "is unknown or was never promoted", 1),
-        ([], "Name either a review or a text", 2),
-        (["a", "--text", "b"], "Name either a review or a text", 2),
-    ],
-)
-def test_bad_use_is_named_with_its_status(home: Home, arguments: list[str], says: str, status: int) -> None:
-    result = call(home, *arguments)
-    assert says in result.output
-    assert (result.exit_code, "Traceback" in result.output) == (status, False)
-
-
-def test_standard_input_that_is_not_utf_8_is_wrong_usage(home: Home) -> None:
-    result = call(home, "-", stdin=b"caf\xe9")
-    assert (result.exit_code, "not UTF-8 (at byte 3)" in result.output) == (2, True)
 
 
 def test_a_model_that_was_never_promoted_explains_nothing(own_home: Home) -> None:
@@ -134,15 +107,3 @@ def test_neither_tensorflow_nor_prefect_is_loaded(home: Home) -> None:
     assert "Review a of movie tt1" in said
     heavy = {"tensorflow", "keras", "prefect", "great_expectations", "sklearn", "onnx"}
     assert not heavy & set(ast.literal_eval(loaded))
-
-
-@pytest.mark.process
-def test_a_terminal_shows_colours_and_signs(home: Home) -> None:
-    seen = run_in_terminal(home.folder, "explain", "b")
-    assert seen.status == 0
-    assert re.search(r"\x1b\[[0-9;]*38;5;", seen.text)
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", seen.text)
-    without = run_in_terminal(home.folder, "explain", "b", environment={"NO_COLOR": "1"}).text
-    assert not re.search(r"\x1b\[[0-9;]*38", without)
-    assert re.sub(r"\x1b\[[0-9;]*m", "", without) == plain
-    assert re.search(r"[a-z]+\[[+-]\d\.\d\d\]", plain)

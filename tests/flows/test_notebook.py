@@ -1,6 +1,5 @@
 """Tests of the module `reviews`: the published tables and the champion's scores in Python, as docs/queries.md shows."""
 
-import gc
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,19 +48,6 @@ def test_the_lines_of_the_page_run_as_they_stand(read_home: Home, monkeypatch: p
     names["home"].close()
 
 
-@pytest.mark.slow
-def test_an_answer_lasts_longer_than_the_home_that_gave_it(read_home: Home) -> None:
-    answer = reviews.open(read_home.folder).sql("select movie_id from movie_ratings")
-    gc.collect()
-    assert answer.filter("movie_id is not null").df()["movie_id"].tolist() == ["tt1"]
-
-
-def test_a_home_can_be_opened_again_while_it_is_open(opened: reviews.OpenHome, read_home: Home) -> None:
-    with reviews.open(read_home.folder) as again:
-        assert again.sql("from movie_ratings").fetchall() == opened.sql("from movie_ratings").fetchall()
-    assert opened.sql("from movie_ratings").fetchall()
-
-
 def test_a_home_that_is_opened_again_has_the_copy_that_was_published_since(empty_home: Home) -> None:
     home = copy_scored_home(empty_home, {"a.csv": CSV})
     with reviews.open(home.folder) as before:
@@ -80,28 +66,6 @@ def test_a_closed_home_says_so(read_home: Home) -> None:
     for ask in (lambda: home.sql("select 1"), lambda: home.score(["good film"]), lambda: home.model_id):
         with pytest.raises(UsageError, match="this home is closed"):
             ask()
-
-
-def test_without_a_folder_it_is_the_home_of_the_settings(
-    read_home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("REVIEWS_HOME", str(read_home.folder))
-    with reviews.open() as opened:
-        assert opened.folder == read_home.folder
-
-
-def test_answers_come_as_arrow_and_as_pandas(opened: reviews.OpenHome) -> None:
-    answer = opened.sql("select review_id, scored_at from latest_scores where review_id = $id", {"id": "a"})
-    assert answer.to_arrow_table()["review_id"].to_pylist() == ["a"]
-    assert opened.sql("from movie_ratings").df()["movie_id"].tolist() == ["tt1"]
-    assert opened.connection.sql("from models").fetchall()
-
-
-def test_a_frame_of_ones_own_can_be_joined(opened: reviews.OpenHome) -> None:
-    opened.connection.register("titles", pd.DataFrame({"movie_id": ["tt1"], "title": ["A Film"]}))
-    assert opened.sql("select title from movie_ratings join titles using (movie_id)").fetchall() == [
-        ("A Film",)
-    ]
 
 
 def test_nothing_can_be_written(opened: reviews.OpenHome) -> None:
@@ -138,14 +102,6 @@ def test_what_has_no_score_has_the_rule_that_it_breaks(opened: reviews.OpenHome)
     assert opened.score([None, ""])["score"].null_count == 2
 
 
-@pytest.mark.parametrize("other", [7, b"good", ["good"], True])
-def test_what_is_no_text_is_named(opened: reviews.OpenHome, other: Any) -> None:
-    texts: list[Any] = [None, float("nan"), "good", other]
-    said = r"Each text must be a string, or None \(.*\)\. Next: "
-    with pytest.raises(UsageError, match=said):
-        opened.score(texts)
-
-
 @pytest.mark.parametrize(
     "texts",
     ["good film", b"good film", None, 7, {"text": "good"}, pd.DataFrame({"text": ["good"]})],
@@ -167,14 +123,3 @@ def test_an_altered_bundle_does_not_score(empty_home: Home) -> None:
 def test_a_home_without_scores_says_what_is_next(tmp_path: Path) -> None:
     with pytest.raises(WarehouseError, match="there is no published copy"):
         reviews.open(tmp_path)
-
-
-def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
-    with pytest.raises(WarehouseError, match="new: there is no such folder"):
-        reviews.open(tmp_path / "new")
-
-
-@pytest.mark.parametrize("source", [["shop", "default"], 7, b"shop", float("nan")])
-def test_what_is_no_name_of_a_source_is_refused(opened: reviews.OpenHome, source: Any) -> None:
-    with pytest.raises(UsageError, match="must be a name"):
-        opened.score(["good film"], source=source)

@@ -12,12 +12,10 @@ from prefect.client.schemas.objects import Artifact
 from data_contracts.storage.home import Home
 from flows.command.cli import main
 from flows.score_reviews import score_reviews
-from tasks.maintenance.forgetting import ForgetRequest
-from tasks.maintenance.forgetting_everywhere import forget_everywhere
 from tasks.report import writing
 from tests.support.report_homes import HOSTILE
 from tests.support.scoring_runs import CSV, drop, run
-from tests.support.small_home import ask, copy_home, copy_scoring_home, promote_small_model
+from tests.support.small_home import ask, copy_home, copy_scoring_home
 
 
 @pytest.fixture(autouse=True)
@@ -88,16 +86,6 @@ def test_the_command_writes_the_latest_report_and_says_where(reported_home: Home
     assert "2 reviews of 1 file scored" in target.read_text("utf-8")
 
 
-@pytest.mark.slow
-def test_a_run_that_scores_again_reports_what_it_did(reported_home: Home) -> None:
-    promote_small_model(reported_home, seed=1)
-    run(rescore=True)
-    page = (reported_home.reports / f"{find_last_run(reported_home)}.html").read_text("utf-8")
-    assert "2 reviews of 1 file scored again" in page
-    assert "Another model had scored 1 file with 3 rows before." in page
-    assert "Quarantined: 1 of 3 rows" in page
-
-
 @pytest.mark.server
 def test_hostile_texts_and_names_are_words_in_report_artifacts_and_terminal(scoring_home: Home) -> None:
     nasty = "<img src=x onerror=alert(1)> \x1b[31mred \u202e.csv"
@@ -114,17 +102,6 @@ def test_hostile_texts_and_names_are_words_in_report_artifacts_and_terminal(scor
     assert "<img" not in page
     assert "<script" not in page
     assert "&lt;script&gt;alert(&#39;owned&#39;)&lt;/script&gt;" in page
-
-
-@pytest.mark.slow
-def test_forgetting_removes_the_reports_that_show_the_text(reported_home: Home) -> None:
-    [report] = list_reports(reported_home)
-    said: list[str] = []
-    forget_everywhere(reported_home, ForgetRequest("a", "review", "ann"), said.append)
-    assert list_reports(reported_home) == []
-    assert any(f"deleted a report that showed it: {report.name}" in line for line in said)
-    assert CliRunner().invoke(main, ["report", report.stem]).exit_code == 0
-    assert "good film" not in report.read_text("utf-8")
 
 
 @pytest.mark.slow

@@ -79,22 +79,6 @@ def test_the_first_run_after_a_week_writes_its_page_if_asked_for_and_the_two_lin
 
 
 @pytest.mark.slow
-def test_a_page_of_a_week_that_can_not_be_made_fails_no_run_and_is_tried_again(
-    home: Home,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.setenv("REVIEWS_WEEKS", "true")
-    backdate(home)
-    home.titles.write_text("what is this")
-    run()
-    assert "The page of a week was not written (" in capsys.readouterr().err
-    home.titles.unlink()
-    run()
-    assert [url.startswith("file:///") for _, url in list_told(home)] == [True]
-
-
-@pytest.mark.slow
 def test_the_command_writes_the_page_of_the_week_that_is_named(home: Home) -> None:
     done = CliRunner().invoke(main, ["report", "--week", "2026-w47"])
     assert done.exit_code == 0

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from data_contracts.errors import StoreError, StoreUnreachableError, UsageError
+from data_contracts.errors import StoreError, UsageError
 from data_contracts.storage.home import Home
-from flows.scoring_message import ScoringSummary, describe_scoring
-from tasks.scoring.plan import ScoringPlan
+from flows.scoring_message import ScoringSummary
 from tasks.store import inbox_objects
 from tests.support.forked import run_to_fault
 from tests.support.scoring_runs import CSV, count, drop, list_refused, plan, run
@@ -32,15 +31,14 @@ class Stored:
     first: ScoringSummary
     next: ScoringSummary
     """What a run did that could fetch no object."""
-    planned: ScoringPlan
-    """What a further run would do."""
 
 
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory: pytest.TempPathFactory) -> Stored:
     folder = tmp_path_factory.mktemp("stored")
     home, store = copy_scoring_home(Home(folder / "home")), folder / "store"
-    uris = {"a": send(store, "shop-a/a.csv"), "labels": send_label(store)}
+    label = f"label_of,label\n{hash_text('good film')},positive\n"
+    uris = {"a": send(store, "shop-a/a.csv"), "labels": send(store, "labels/sheet.csv", label)}
     for name, content in (("copy.csv", OWN), ("shop-a/copy.csv", OWN), ("refused.csv.gz", "")):
         uris[name] = send(store, name, content)
     (store / "inbox" / "refused.csv.gz").write_bytes(b"\x1f\x8b\x08")
@@ -50,7 +48,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Stored:
         patch.setenv("REVIEWS_STORE", f"file://{store}")
         first = run()
         patch.delattr(inbox_objects, "fetch")
-        return Stored(home, store, uris, first, run(), plan())
+        return Stored(home, store, uris, first, run())
 
 
 @pytest.fixture
@@ -71,56 +69,29 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.slow
-def test_objects_are_scored_beside_the_files_of_the_home_and_once(stored: Stored) -> None:
+def test_objects_are_scored_beside_the_files_of_the_home_once_and_not_fetched_again(stored: Stored) -> None:
     assert (stored.first.files_scored, stored.next.files_scored) == (2, 0)
+    assert stored.next.files_found == 5  # the sheet is no file of reviews
     scored = "select uri, source, rows_read from scored_files where status = 'scored' order by uri"
     assert ask(stored.home.published, scored) == [("b.csv", "default", 1), (stored.uris["a"], "shop-a", 3)]
     bad = "select uri, row_number from quarantined_rows"
     assert ask(stored.home.published, bad) == [(stored.uris["a"], 3)]
+    of_copies = "inbox_files semi join (from scored_files where uri = 'b.csv') using (source_sha256)"
+    assert count(stored.home, of_copies) == 3
     assert not stored.home.spool.exists()
 
 
 @pytest.mark.slow
-def test_a_known_object_is_not_fetched(stored: Stored) -> None:
-    assert stored.next.files_found == 5  # the sheet is no file of reviews
-
-
-@pytest.mark.slow
-def test_the_same_content_in_the_store_and_the_home_is_scored_once(stored: Stored) -> None:
-    of_copies = "inbox_files semi join (from scored_files where uri = 'b.csv') using (source_sha256)"
-    assert count(stored.home, of_copies) == 3
-
-
-@pytest.mark.slow
-def test_a_store_that_can_t_be_listed_fails_the_run_after_the_home_was_scored(
+def test_a_store_that_can_t_be_listed_fails_the_run_after_files_and_labels_of_the_home_were_taken_in(
     scoring_home: Home, store: Path
 ) -> None:
     drop(scoring_home, "a.csv", CSV)
+    drop(scoring_home, "labels/a.csv", f"label_of,label\n{hash_text('bad plot')},negative\n")
     shutil.rmtree(store)
     with pytest.raises(StoreError, match="Committed all the same: 1 file, "):
         run()
     assert count(scoring_home, "scored_files") == 1
-
-
-@pytest.mark.slow
-def test_labels_of_the_home_are_taken_in_and_published_though_the_store_can_t_be_listed(
-    scored_home: Home, store: Path
-) -> None:
-    drop(scored_home, "labels/a.csv", f"label_of,label\n{hash_text('bad plot')},negative\n")
-    shutil.rmtree(store)
-    with pytest.raises(StoreError, match="no such bucket or folder"):
-        run()
-    assert ask(scored_home.published, "select uri from review_labels") == [("labels/a.csv",)]
-
-
-def test_a_dry_run_fails_where_the_run_would_since_the_store_can_t_be_listed(
-    scoring_home: Home, store: Path
-) -> None:
-    drop(scoring_home, "a.csv", CSV)
-    shutil.rmtree(store)
-    with pytest.raises(StoreError, match=r"(?s)no such bucket or folder.*would score 1 file of the home"):
-        plan()
-    assert count(scoring_home, "scored_files") == 0
+    assert ask(scoring_home.published, "select uri from review_labels") == [("labels/a.csv",)]
 
 
 @pytest.mark.slow
@@ -164,78 +135,11 @@ def test_an_object_can_t_be_named_without_a_store(scoring_home: Home) -> None:
         run(files=["s3://bucket/inbox/a.csv"])
 
 
-def send_label(store: Path) -> str:
-    """Put a sheet into the inbox of the store that labels a text of `CSV`."""
-    return send(store, "labels/sheet.csv", f"label_of,label\n{hash_text('good film')},positive\n")
-
-
 @pytest.mark.slow
 def test_labels_in_the_store_are_taken_in_after_what_they_label_was_scored(stored: Stored) -> None:
     assert (stored.first.taken.labels, stored.first.skipped, stored.next.taken.labels) == (1, (), 0)
     labels = "select given_label, uri from review_labels"
     assert ask(stored.home.published, labels) == [("positive", stored.uris["labels"])]
-
-
-@pytest.mark.slow
-def test_labels_that_can_t_be_fetched_fail_the_run_after_all_else_was_done(
-    scoring_home: Home, store: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    drop(scoring_home, "a.csv", CSV)
-    drop(scoring_home, "labels/a.csv", f"label_of,label\n{hash_text('bad plot')},negative\n")
-    drop(scoring_home, "labels/none.csv", "text\nfine\n")
-    send_label(store)
-
-    def fail(*_: object) -> None:
-        raise StoreUnreachableError("the store does not answer")
-
-    monkeypatch.setattr(inbox_objects, "fetch", fail)
-    with pytest.raises(
-        StoreError,
-        match=r"(?s)does not answer.*Labels not taken in: .*inbox/labels/.*Committed all the same: 1 file",
-    ):
-        run()
-    assert caplog.text.count("Not read: labels/none.csv") == 1
-    failed = ask(scoring_home.warehouse, "select counts->>'files_failed' from runs")
-    assert failed == [("1",)]
-    assert ask(scoring_home.published, "select uri from review_labels") == [("labels/a.csv",)]
-
-
-@pytest.mark.slow
-def test_a_named_sheet_is_no_file_that_was_not_read_and_what_was_taken_in_is_said(
-    scored_home: Home, store: Path
-) -> None:
-    uri = send_label(store)
-    said = describe_scoring(run(files=[uri]))
-    assert said.splitlines() == [
-        "Nothing new: 1 file looked at",
-        f"  labels      1 label taken in: {uri}",
-    ]
-    send(store, "labels/sheet.csv", "label_of,label\n")
-    said = describe_scoring(run(files=[uri]))
-    assert said.splitlines()[1:] == [f"  labels      0 labels taken in, 1 withdrawn: {uri}"]
-    assert describe_scoring(run(files=[uri])) == "Nothing new: 1 file looked at"
-
-
-def test_a_dry_run_lists_the_sheets_that_a_run_would_read_and_reads_none(
-    scoring_home: Home, store: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    uri = send_label(store)
-    drop(scoring_home, "labels/mine.csv", "label_of,label\n")
-    monkeypatch.delattr(inbox_objects, "fetch")
-    planned = plan()
-    assert (planned.files, planned.skipped) == ((), ())
-    assert [file.uri for file in planned.labels] == ["labels/mine.csv", uri]
-    assert describe_scoring(planned).splitlines()[1:] == [
-        "  why     rows  file",
-        "  labels     -  labels/mine.csv",
-        f"  labels     -  {uri}",
-        "  total labels: 2 files",
-    ]
-
-
-@pytest.mark.slow
-def test_a_dry_run_lists_no_sheet_that_was_taken_in(stored: Stored) -> None:
-    assert stored.planned.labels == ()
 
 
 @pytest.mark.slow
