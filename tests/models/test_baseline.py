@@ -38,27 +38,3 @@ def test_it_reads_the_words_that_the_models_read() -> None:
         PRAISE + BLAME, LABELS, ["WARM!<br />Funny...", "cold<br /><br />DULL"], ["pos", "neg"]
     )
     assert result.test_accuracy == 1.0
-
-
-def test_it_says_the_share_of_labels_that_it_hit() -> None:
-    result = fit_baseline(PRAISE + BLAME, LABELS, ["warm and funny"] * 4, ["pos", "pos", "pos", "neg"])
-    assert result.test_accuracy == 0.75
-
-
-def test_the_same_texts_give_the_same_figures() -> None:
-    first, again = (fit_baseline(PRAISE + BLAME, LABELS, PRAISE, ["pos"] * 4) for _ in range(2))
-    assert (first.name, first.test_accuracy, first.features) == (
-        again.name,
-        again.test_accuracy,
-        again.features,
-    )
-
-
-def test_one_label_alone_is_not_fitted() -> None:
-    with pytest.raises(ValueError, match="both labels"):
-        fit_baseline(PRAISE, ["pos"] * 4, PRAISE, ["pos"] * 4)
-
-
-def test_texts_without_a_label_each_are_not_fitted() -> None:
-    with pytest.raises(ValueError, match="one label for each text"):
-        fit_baseline(PRAISE, ["pos", "neg"], PRAISE, ["pos"] * 4)

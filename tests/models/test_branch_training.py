@@ -26,13 +26,6 @@ def test_the_vectors_of_every_review_are_moved_equally_far_over_all_its_windows(
     assert (np.sign(moved) == np.sign(rising)).all()
 
 
-def test_a_review_whose_vectors_change_nothing_stays_where_it_is() -> None:
-    import tensorflow as tf
-
-    moved = branch_training._scale_reviews(tf.zeros((2, 4, 3)), tf.constant([0, 1]), 2, 0.7)
-    assert moved.numpy().tolist() == np.zeros((2, 4, 3)).tolist()
-
-
 def learn_from_a_batch() -> list[NDArray[np.float32]]:
     """Return the weights after one training step, operation by operation: compiling it takes ten times as long."""
     import keras
@@ -58,12 +51,3 @@ def test_what_is_learnt_depends_on_how_far_vectors_are_moved(monkeypatch: pytest
     assert all(map(np.array_equal, usual, again))
     monkeypatch.setattr(branch_training, "PERTURBATION_NORM", 0.0)
     assert not any(map(np.array_equal, usual, learn_from_a_batch()))
-
-
-def test_the_learning_rate_rises_to_a_thousandth_in_the_first_steps_and_falls_to_nothing() -> None:
-    rates = np.array(list(branch_training._plan_rates(4000)))
-    top = int(rates.argmax())
-    assert (top < 500, rates[top]) == (True, pytest.approx(1e-3, rel=0.05))
-    assert (np.diff(rates[: top + 1]) > 0).all()
-    assert (np.diff(rates[top:]) < 0).all()
-    assert rates[-1] < 1e-6

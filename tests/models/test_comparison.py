@@ -63,11 +63,6 @@ def test_the_same_scores_are_no_better_whatever_titles_are_drawn(seed: int, rows
     assert found.mcnemar_p == 1
 
 
-def test_the_same_scores_give_the_same_intervals() -> None:
-    rows = make_rows(3, 50)
-    assert compare_scores(*rows, {}) == compare_scores(*rows, {})
-
-
 @pytest.mark.slow
 def test_an_interval_of_independent_reviews_is_as_wide_as_the_binomial_says() -> None:
     rows, accuracy = 2000, 0.8
@@ -103,22 +98,6 @@ def test_the_intervals_of_slices_are_wider_the_more_of_them_there_are() -> None:
     alone = compare_scores(*rows, {"first": mask}).slices[0].gain
     among = compare_scores(*rows, {"first": mask, **{str(n): ~mask for n in range(8)}}).slices[0].gain
     assert among.lower < alone.lower < alone.upper < among.upper
-
-
-def test_a_slice_without_reviews_is_left_out() -> None:
-    found = compare_scores(*make_rows(1, 10), {"none": np.zeros(10, bool)})
-    assert found.slices == ()
-
-
-def test_the_accuracy_on_a_slice_is_that_of_its_reviews() -> None:
-    scores, _, positive, titles = make_rows(2, 300)
-    mask = np.arange(300) < 100
-    first, rest = evaluate_slices(
-        scores, positive, titles, {"first": mask, "none": mask & ~mask, "rest": ~mask}
-    )
-    assert (first.name, first.reviews, rest.reviews) == ("first", 100, 200)
-    assert first.accuracy.value == evaluate_scores(scores[mask], positive[mask]).accuracy
-    assert first.accuracy.lower < first.accuracy.value < first.accuracy.upper
 
 
 def test_mcnemars_exact_p_is_that_of_the_binomial() -> None:

@@ -1,12 +1,9 @@
 """Tests of what a training computes on. No GPU is at hand, so that one is only pretended."""
 
-from pathlib import Path
-
 import pytest
 
 from data_contracts.errors import UsageError
 from models.tensorflow import Device, choose_device
-from tasks.stages import train
 
 pytestmark = pytest.mark.slow  # TensorFlow is imported
 
@@ -73,18 +70,11 @@ def test_a_gpu_that_is_not_there_is_refused_with_the_next_step() -> None:
 
 
 @pytest.mark.parametrize("device", ["auto", "gpu"])
-def test_of_several_gpus_the_first_computes(with_gpus: PretendedConfig, device: Device) -> None:
+def test_of_several_gpus_the_first_computes_with_the_memory_that_it_needs_and_rounds_as_the_cpu_does(
+    with_gpus: PretendedConfig, device: Device
+) -> None:
     assert choose_device(device) == "the first GPU"
-    assert with_gpus.visible == ["first GPU"]
-
-
-def test_the_memory_of_a_gpu_is_taken_as_it_is_needed(with_gpus: PretendedConfig) -> None:
-    choose_device("auto")
-    assert with_gpus.grows == ["first GPU"]
-
-
-def test_a_gpu_rounds_as_the_cpu_does(with_gpus: PretendedConfig) -> None:
-    choose_device("auto")
+    assert with_gpus.visible == with_gpus.grows == ["first GPU"]
     assert not with_gpus.tensor_float_32
 
 
@@ -102,33 +92,3 @@ def test_a_process_that_computes_on_another_device_can_only_be_left(
 def test_a_training_on_the_cpu_sees_no_gpu(with_gpus: PretendedConfig) -> None:
     assert choose_device("cpu") == "CPU"
     assert with_gpus.visible == []
-
-
-@pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What a training says."""
-    lines: list[str] = []
-    monkeypatch.setattr(train, "tell", lines.append)
-    return lines
-
-
-@pytest.mark.usefixtures("with_gpus")
-def test_a_training_says_which_gpu_it_uses(told: list[str]) -> None:
-    assert train.load_device("auto") == "the first GPU"
-    assert told == ["Trains on the first GPU."]
-
-
-@pytest.mark.usefixtures("without_gpu")
-@pytest.mark.parametrize(("device", "hints"), [("auto", 1), ("cpu", 0)])
-def test_a_training_that_finds_no_way_to_the_gpu_of_the_machine_says_so(
-    told: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: Device, hints: int
-) -> None:
-    monkeypatch.setattr(train, "GPU_OF_THIS_MACHINE", tmp_path)
-    assert train.load_device(device) == "CPU"
-    assert ["does not see" in line for line in told] == [True] * hints
-
-
-@pytest.mark.usefixtures("without_gpu")
-def test_a_machine_without_a_gpu_needs_no_word_of_it(told: list[str]) -> None:
-    train.load_device("auto")
-    assert told == []

@@ -11,21 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_contracts.errors import BundleError
-from models.bundle.fingerprint import is_unaltered
-from models.bundle.folder import GRAPH_FILE, name_model, write_bundle
-from models.bundle.scorer import load_scorer, make_scorer, score_texts
+from models.bundle.scorer import make_scorer
 from models.graphs import batches
 from models.graphs.engine_interface import SAME_SCORE, Engine
 from models.list_of_kinds import export_model, load_engine
 from models.lstm import engine as engine_module
 from models.lstm.engine import ReceptiveField, count_steps, find_inputs
 from models.lstm.export import export_lstm
-from models.tokenizer import EncodedReviews, Vocabulary, encode_reviews
+from models.tokenizer import EncodedReviews
 from models.training.kind_of_model import Variant
 from models.variants import find_variant, list_variants
 from tests.support.encoded_reviews import KNOWN_WORDS, encode_ids, make_reviews, predict_with_keras
-from tests.support.small_models import WORDS, make_small_variant
+from tests.support.small_home import build_small_bundle
 
 ROOT = Path(__file__).parents[2]
 WHOLE = [name for name, variant in list_variants().items() if not variant.window]
@@ -78,8 +75,8 @@ def test_a_seed_variant_of_full_size_gets_the_scores_of_keras(name: str) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("length", [23, 24, 25])
-@pytest.mark.parametrize("kernel_size", [1, 2, 3, 5])
+@pytest.mark.parametrize("length", [23, 24])
+@pytest.mark.parametrize("kernel_size", [1, 2, 5])
 @pytest.mark.parametrize("pool_size", [2, 3])
 def test_sizes_of_convolution_and_pooling_that_do_not_divide_the_length(
     length: int, kernel_size: int, pool_size: int
@@ -120,7 +117,7 @@ def test_leading_words_that_are_not_known_are_like_padding() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rows", [0, 1, 2, 17, 300])
+@pytest.mark.parametrize("rows", [0, 300])
 def test_any_number_of_reviews_comes_back_in_order(rows: int) -> None:
     engine = load_exported(build_at_random(shrink("lstm", sequence_length=40)))
     counts = np.random.default_rng(rows).integers(0, 45, rows).tolist()
@@ -138,12 +135,6 @@ def test_no_review_gives_no_score() -> None:
         nothing, np.zeros(1, np.int64), 40, nothing, np.empty(0, np.float32), nothing == 1
     )
     assert len(engine.score(encoded)) == 0
-
-
-def test_reviews_of_another_length_are_not_scored() -> None:
-    engine = load_exported(build_at_random(shrink("lstm", sequence_length=40)))
-    with pytest.raises(ValueError, match="reads 40 words"):
-        engine.score(make_reviews([3], 30))
 
 
 def test_the_batch_and_the_chunk_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,6 +183,7 @@ OTHERS: dict[str, Callable[[Any], list[Any]]] = {
     "valid convolution": lambda layers: [layers.Conv1D(4, 3), layers.LSTM(4)],
     "wide pooling": lambda layers: [layers.MaxPooling1D(3, strides=1), layers.LSTM(4)],
     "other activation": lambda layers: [layers.LSTM(4, activation="relu")],
+    "half precision": lambda layers: [layers.LSTM(4, dtype="mixed_float16")],
 }
 """Layers of which the engine does not take one."""
 
@@ -225,60 +217,9 @@ def test_a_model_that_masks_padding_is_scored_by_keras() -> None:
     assert export_model(keras.Sequential([words, embedding, *head])).graph is None
 
 
-def test_a_model_of_half_precision_is_scored_by_keras() -> None:
-    from keras import layers
-
-    half = [layers.LSTM(4, dtype="mixed_float16"), layers.Dense(1, activation="sigmoid")]
-    assert export_model(stack(*half)).graph is None
-
-
-def save_small_bundle(folder: Path, model: Any, sequence_length: int = 12) -> Path:
-    facts = {
-        "model_id": name_model("small", 0, model, Vocabulary(WORDS), "data"),
-        "hyper_parameters": {"sequence_length": sequence_length},
-        "fingerprints": {"data": "data"},
-    }
-    return write_bundle(folder, export_model(model), Vocabulary(WORDS), facts)
-
-
-TEXTS = ["good film", "bad film", "the plot", "unknown", "good " * 30, ""]
-
-
-@pytest.mark.slow
-def test_a_bundle_without_a_graph_is_scored_by_keras(tmp_path: Path) -> None:
-    model = build_other("gru")
-    bundle = save_small_bundle(tmp_path, model, 30)
-    assert not (bundle / GRAPH_FILE).exists()
-    word_ids = Vocabulary(WORDS).ids()
-    expected = predict_with_keras(model, encode_reviews(TEXTS, word_ids, 30))
-    assert score_texts(load_scorer(bundle), TEXTS).score.tolist() == pytest.approx(
-        expected.tolist(), abs=1e-6
-    )
-
-
-def test_a_graph_with_one_byte_changed_makes_a_bundle_altered(tmp_path: Path) -> None:
-    bundle = save_small_bundle(tmp_path, build_at_random(make_small_variant()))
-    content = bytearray((bundle / GRAPH_FILE).read_bytes())
-    content[len(content) // 2] ^= 1
-    (bundle / GRAPH_FILE).write_bytes(content)
-    assert not is_unaltered(bundle)
-
-
-def test_a_graph_that_is_none_is_named_in_our_own_words(tmp_path: Path) -> None:
-    bundle = save_small_bundle(tmp_path, build_at_random(make_small_variant()))
-    (bundle / GRAPH_FILE).write_bytes(b"not what it was")
-    with pytest.raises(BundleError, match=r"scorer\.onnx: can't be used"):
-        load_scorer(bundle)
-
-
-def test_the_same_model_gives_the_same_graph() -> None:
-    model = build_at_random(make_small_variant())
-    assert export_lstm(model) == export_lstm(model)
-
-
 @pytest.mark.process
 def test_a_process_that_only_scores_loads_neither_tensorflow_nor_keras(tmp_path: Path) -> None:
-    bundle = save_small_bundle(tmp_path, build_at_random(make_small_variant()))
+    bundle = build_small_bundle(tmp_path)
     script = (
         "import sys; from pathlib import Path; from models.bundle.scorer import load_scorer, score_texts\n"
         "print(score_texts(load_scorer(Path(sys.argv[1])), ['good film']).score[0])\n"

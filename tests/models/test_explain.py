@@ -45,16 +45,6 @@ def test_all_occurrences_of_a_word_contribute_its_weight_so_many_times(ids: list
     assert effects.joint_contribution == pytest.approx(effects.times * WEIGHTS[known], abs=1e-6)
 
 
-@given(IDS.flatmap(lambda ids: st.tuples(st.just(ids), st.permutations(range(len(ids))))))
-def test_the_order_of_words_changes_nothing_where_the_scorer_has_none(
-    case: tuple[list[int], list[int]],
-) -> None:
-    ids, order = np.array(case[0], np.int32), case[1]
-    as_is, moved = (explain_review(score_linearly, each, LENGTH) for each in (ids, ids[order]))
-    assert moved.contribution == pytest.approx(as_is.contribution[order], abs=1e-6)
-    assert moved.joint_contribution == pytest.approx(as_is.joint_contribution, abs=1e-6)
-
-
 @given(IDS)
 def test_unknown_words_contribute_nothing_whatever_the_scorer(ids: list[int]) -> None:
     effects = explain_review(score_by_pairs, np.array(ids, np.int32), LENGTH)
@@ -69,23 +59,6 @@ def test_a_word_that_is_read_once_does_alone_what_all_its_occurrences_do(ids: li
     for word_id, times, without in zip(effects.ids, effects.times, effects.score_without_all, strict=True):
         if times == 1:
             assert effects.score_without[ids.index(word_id)] == without
-
-
-def test_the_whole_review_is_scored_in_one_call() -> None:
-    calls: list[int] = []
-
-    def predict(encoded: EncodedReviews) -> NDArray[np.float64]:
-        calls.append(len(encoded))
-        return score_linearly(encoded)
-
-    explain_review(predict, np.array([1, 0, 2, 1, 3], np.int32), LENGTH)
-    assert calls == [1 + 4 + 1]
-
-
-def test_the_review_that_was_given_is_not_changed() -> None:
-    ids = np.array([1, 2, 1], np.int32)
-    explain_review(score_linearly, ids, LENGTH)
-    assert ids.tolist() == [1, 2, 1]
 
 
 def test_a_score_of_exactly_0_or_1_has_a_finite_logit() -> None:

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from data_contracts.errors import UsageError
 from models.evaluation.comparison import compare_scores
 from models.evaluation.gate import (
     FEWEST_OWN_REVIEWS,
@@ -16,12 +15,10 @@ from models.evaluation.gate import (
     SMALLEST_TRAFFIC,
     Contest,
     Decision,
-    GateCheck,
     OwnTraffic,
     decide_promotion,
     judge_contest,
     judge_own_traffic,
-    pass_first_model,
 )
 from models.evaluation.metrics import evaluate_scores
 from models.evaluation.sets import BehaviourChange
@@ -43,11 +40,6 @@ def decide(contest: Contest, mode: str = "auto") -> Decision:
 
 def list_failed(decision: Decision) -> list[str]:
     return [check.name for check in decision.checks if not check.passed]
-
-
-def test_the_first_model_is_promoted() -> None:
-    decision = decide_promotion("auto", [pass_first_model()])
-    assert (decision.promote, decision.reason) == (True, "the first model")
 
 
 def test_a_better_model_is_promoted_with_its_figures() -> None:
@@ -78,13 +70,6 @@ def test_a_gain_that_chance_explains_is_not_enough() -> None:
     assert "log_loss" in list_failed(decide(contest))
 
 
-def test_a_worse_model_is_not_promoted() -> None:
-    decision = decide(hold_contest(make_scores(0.7, slice(0, 30)), make_scores(0.8)))
-    assert not decision.promote
-    assert {"log_loss", "accuracy"} <= set(list_failed(decision))
-    assert "less accurate" in decision.reason
-
-
 def test_a_lower_loss_with_a_lower_accuracy_is_not_enough() -> None:
     decision = decide(hold_contest(make_scores(0.95, slice(500, 501)), make_scores(0.6)))
     assert list_failed(decision) == ["accuracy"]
@@ -105,11 +90,6 @@ def test_a_slice_of_too_few_reviews_refuses_no_one() -> None:
     checks = {check.name: check for check in judge_contest(hold_contest(challenger, champion, few))}
     assert checks["slice few"].passed
     assert "too few to judge" in checks["slice few"].detail
-
-
-def test_a_loss_of_one_review_on_a_slice_is_put_down_to_chance() -> None:
-    decision = decide(hold_contest(make_scores(0.9, slice(0, 1)), make_scores(0.8, slice(200, 230))))
-    assert decision.promote
 
 
 def test_a_loss_of_one_title_on_a_slice_is_put_down_to_chance_though_it_is_above_the_margin() -> None:
@@ -152,10 +132,6 @@ def test_a_model_that_costs_too_much_is_refused() -> None:
     assert decision.reason == "too slow: 0.001 seconds a review against 0.0001"
 
 
-def test_a_model_within_its_budget_is_not_refused_for_its_cost() -> None:
-    assert decide(replace(hold_better(), challenger_seconds=0.99e-4 * LARGEST_COST_RATIO)).promote
-
-
 def test_every_rule_that_is_broken_is_told() -> None:
     worse = hold_contest(make_scores(0.7, slice(0, 100)), make_scores(0.8), challenger_seconds=1.0)
     decision = decide(worse)
@@ -168,21 +144,11 @@ def test_every_rule_that_is_broken_is_told() -> None:
     ]
 
 
-def test_why_there_was_no_contest_is_the_reason() -> None:
-    decision = decide_promotion("auto", [GateCheck("not_compared", False, "the champion is gone")])
-    assert (decision.promote, decision.reason) == (False, "the champion is gone")
-
-
 @pytest.mark.parametrize(("mode", "promoted"), [("always", True), ("never", False)])
 def test_always_and_never_do_what_they_say_and_keep_the_checks(mode: str, promoted: bool) -> None:
     decision = decide(hold_contest(make_scores(0.6), make_scores(0.8)), mode)
     assert decision.promote is promoted
     assert list_failed(decision) == ["log_loss"]
-
-
-def test_another_mode_is_wrong_usage() -> None:
-    with pytest.raises(UsageError, match="auto, never, always"):
-        decide_promotion("maybe", [pass_first_model()])
 
 
 def judge_with_own(challenger: NDArray[np.float64], own: Contest) -> Decision:
@@ -196,36 +162,11 @@ def test_a_gain_on_own_labels_is_enough_where_the_archive_loses_nothing() -> Non
     assert "log loss on own labels 0.1054 against 0.2231" in decision.reason
 
 
-def decide_by_few_labels() -> Decision:
-    """Judge a challenger that is as good as the champion on the archive, and better on a handful of own labels."""
-    few = hold_better().scores
-    own = replace(few, challenger=replace(few.challenger, reviews=FEWEST_OWN_REVIEWS - 1))
-    return decide(hold_contest(make_scores(0.8), make_scores(0.8), own=own))
-
-
 def test_a_gain_on_a_handful_of_own_labels_promotes_nothing() -> None:
-    assert list_failed(decide_by_few_labels()) == ["log_loss"]
-
-
-def test_a_refusal_tells_of_a_gain_on_own_labels_that_is_not_proven() -> None:
-    reason = decide_by_few_labels().reason
-    assert (
-        "; better on own labels, but by too little, or on fewer than 30 held-out reviews: log loss 0.1054"
-        in reason
-    )
-
-
-def test_a_refusal_tells_of_a_gain_on_own_labels_that_may_be_chance() -> None:
     gain = hold_better().scores
-    unsure = replace(gain, log_loss_gain=replace(gain.log_loss_gain, lower=-0.01))
-    decision = decide(hold_contest(make_scores(0.8), make_scores(0.8), own=unsure))
-    assert "; better on own labels, but not beyond chance: log loss 0.1054" in decision.reason
-
-
-def test_a_refusal_despite_a_proven_gain_on_own_labels_does_not_call_it_unproven() -> None:
-    refused = judge_with_own(make_scores(0.8, slice(500, 600)), hold_better())
-    assert "log_loss" in list_failed(refused)
-    assert "better on own labels" not in refused.reason
+    few = replace(gain, challenger=replace(gain.challenger, reviews=FEWEST_OWN_REVIEWS - 1))
+    same = hold_contest(make_scores(0.8), make_scores(0.8), own=few)
+    assert list_failed(decide(same)) == ["log_loss"]
 
 
 def test_a_gain_on_own_labels_allows_a_small_loss_on_the_archive_alone() -> None:

@@ -17,7 +17,7 @@ from models.graphs.session import open_graph
 from models.list_of_kinds import ExportedModel, export_model, load_engine
 from models.tokenizer import Vocabulary, encode_reviews
 from models.training.fit import train_variant
-from models.variants import find_variant, list_variants
+from models.variants import find_variant
 from models.word_effects import explain_review
 from tests.models.bag_kind import BAG, BagVariant, build_bag
 from tests.support.small_models import (
@@ -66,14 +66,6 @@ def bundle(variant: BagVariant, exported: ExportedModel, tmp_path: Path) -> Path
         "fingerprints": {"data": "data"},
     }
     return write_bundle(tmp_path, exported, VOCABULARY, facts)
-
-
-def test_its_variants_stand_in_the_table_after_the_others() -> None:
-    assert list(list_variants())[-1] == "bag"
-
-
-def test_a_number_of_its_own_is_among_its_hyper_parameters(variant: BagVariant) -> None:
-    assert variant.hyper_parameters()["width"] == 8
 
 
 @pytest.mark.training

@@ -81,10 +81,6 @@ def test_the_same_reviews_and_seed_give_the_same_weighting(weighed: NgramModel) 
     assert list_arrays(weigh()) == list_arrays(weighed)
 
 
-def test_another_seed_gives_another_weighting(weighed: NgramModel) -> None:
-    assert list_arrays(weigh(seed=1)) != list_arrays(weighed)
-
-
 def test_ngrams_that_tell_no_label_give_no_logit() -> None:
     nothing = weigh(np.zeros(NGRAMS))
     assert compute_ngram_logits(nothing, np.array([[1, 2]], np.int32), 100).tolist() == [[0.0]]
@@ -97,7 +93,7 @@ def learn(journal: Journal) -> NDArray[np.float32]:
     return learn_vectors(give(LABELLED, UNLABELLED), np.minimum(np.abs(RATIO), 0.7), SEED, journal)
 
 
-@pytest.mark.parametrize("done", [1, 5, ngram_vectors.EPOCHS])
+@pytest.mark.parametrize("done", [1, ngram_vectors.EPOCHS])
 def test_vectors_go_on_after_an_epoch(done: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("models.training.journal.KEPT", 1000)
     learn(Journal(folder=tmp_path, save_seconds=0.0))
@@ -127,11 +123,6 @@ def test_a_process_that_finds_the_kernel_compiled_learns_the_same_vectors(tmp_pa
     )
     assert list(tmp_path.rglob("*.nbi"))
     assert first == second
-
-
-def test_vectors_that_are_learnt_fast_are_saved_once(tmp_path: Path) -> None:
-    learn(Journal(folder=tmp_path))
-    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_reviews_that_all_have_the_same_ngrams_are_weighed_too() -> None:

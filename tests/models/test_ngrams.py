@@ -87,39 +87,14 @@ TOLD = NgramModel(
 )
 
 
-def test_a_logit_computed_by_hand() -> None:
-    ((logit,),) = compute_ngram_logits(TOLD, np.array([[0, 1, 2]], np.int32), WORDS)
-    assert logit == pytest.approx((3 * 1 + 1 * 2 - 4) / np.sqrt(9 + 1 + 16) + 0.5)
-
-
-def test_an_ngram_counts_once_however_often_it_stands_there() -> None:
-    logits = compute_ngram_logits(TOLD, np.array([[0, 0, 0, 1], [1, 3, 1, 1]], np.int32), WORDS)
-    assert logits.ravel().tolist() == pytest.approx([1.5, 1.5])
-
-
-def test_a_review_without_a_known_ngram_has_the_bias() -> None:
-    logits = compute_ngram_logits(TOLD, np.array([[0, 0, 0], [0, 3, 4]], np.int32), WORDS)
-    assert logits.tolist() == [[0.5], [0.5]]
-
-
 @pytest.mark.parametrize("shape", [(0, 4), (0, 0), (2, 0), (2, 1), (2, 2)])
 def test_reviews_shorter_than_an_ngram_and_none_at_all_are_rated(shape: tuple[int, int]) -> None:
     assert compute_ngram_logits(TOLD, np.ones(shape, np.int32), WORDS).shape == (shape[0], 1)
 
 
-def test_a_model_of_no_ngram_gives_the_bias() -> None:
-    empty = np.zeros((0, 1), np.float32)
-    nothing = NgramModel(np.zeros(0, np.int64), empty, empty, np.array([0.75]))
-    assert compute_ngram_logits(nothing, np.ones((2, 4), np.int32), WORDS).tolist() == [[0.75], [0.75]]
-
-
 def test_ngrams_count_from_five_reviews_on() -> None:
     ids = np.array([[0, 1, 1]] * 5 + [[0, 0, 2]] * 4, np.int32)
     assert count_ngrams(ids, WORDS).tolist() == [1, 1 * WORDS + 1]
-
-
-def test_no_review_has_no_ngram() -> None:
-    assert len(count_ngrams(np.zeros((0, 4), np.int32), WORDS)) == 0
 
 
 def make_pairs(rows: int, seed: int = 0) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:

@@ -41,7 +41,3 @@ def test_numbers_that_share_a_slot_are_all_found(monkeypatch: pytest.MonkeyPatch
 def test_the_number_0_is_not_in_the_table() -> None:
     table = make_number_table(np.array([0, 7], np.int64))
     assert table.find(np.array([7, 8], np.int64)).tolist() == [1, -1]
-
-
-def test_an_empty_list_has_no_number() -> None:
-    assert make_number_table(np.zeros(0, np.int64)).find(np.array([1, 2], np.int64)).tolist() == [-1, -1]

@@ -1,6 +1,7 @@
 """Tests of what a finished model learns from the labels of a source."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,16 +16,12 @@ from models.bundle.fingerprint import is_unaltered
 from models.bundle.folder import OWN_FILE, load_own, name_adapted, write_adapted_bundle
 from models.bundle.reading_facts import read_facts
 from models.bundle.scorer import Scorer, load_scorer, score_texts
-from models.own_labels import fitting
-from models.own_labels.fitting import FittedLayer, LabelledTexts, ScoredTexts, fit_layer
+from models.own_labels.fitting import LabelledTexts, ScoredTexts, fit_layer
 from models.own_labels.layer import OwnLayer, read_layer, to_facts, to_logit, to_score
 from models.own_labels.predicted_labels import FEWEST_OF_A_PREDICTION, learn_from_predictions
 from models.own_labels.valences import Lexicon
 from models.tokenizer import EncodedReviews, Vocabulary, encode_reviews
-from tasks.training import adapting
-from tasks.training.adapting import WantedTraining, find_same_training, save_adapted
-from tasks.training.build_bundle import TrainedBundle
-from tasks.training.own_rows import OwnRows, OwnTexts
+from tasks.training.adapting import WantedTraining, find_same_training
 from tests.support.small_home import make_small_bundle
 
 LENGTH = 12
@@ -76,11 +73,6 @@ def test_a_layer_changes_the_logit_by_the_mean_valence_of_the_known_words() -> N
 def test_a_pair_of_words_of_two_texts_is_no_ngram() -> None:
     layer = OwnLayer(ngrams=((3, 4),), weights=(5.0,))
     assert layer.adapt(np.array([0.5, 0.5]), encode(["it runs", "small"])).tolist() == [0.5, 0.5]
-
-
-def test_a_layer_that_changes_nothing_gives_the_same_numbers() -> None:
-    score = np.array([0.0, 1e-12, 0.3, 1.0])
-    assert OwnLayer().adapt(score, encode(["fits"] * 4)).tolist() == score.tolist()
 
 
 def test_a_layer_is_read_as_it_was_written() -> None:
@@ -212,26 +204,6 @@ def test_valences_move_no_score_on_average_where_both_labels_are_as_frequent() -
     assert to_logit(layer.adapt(labels.score, labels.encoded)).mean() == pytest.approx(0, abs=0.01)
 
 
-def test_valences_in_which_texts_hardly_differ_count_for_nothing() -> None:
-    labels = label(["runs small", "fits"] * 50 + ["it runs small but fits well"], "fits")
-    assert fit_layer(labels, lexicon=Lexicon(((WORD_IDS["well"], 0.5, 0),))) == fit_layer(labels)
-
-
-def test_the_evidence_of_a_choice_is_that_of_its_weights_by_laplace() -> None:
-    texts = label(["it fits well", "it runs small", "small dress", "well runs"] * 5, "well")
-    problem = fitting._pose_problem(fitting._describe_source(texts, None, PRAISE), texts)
-    spread = fitting.CHOICES[1]
-    weights = fitting._fit(problem, spread)
-    features = np.hstack([problem.few * fitting.SPREAD, spread * problem.shares.toarray()])
-    change = np.concatenate([(weights.few - fitting.EXPECTED) / fitting.SPREAD, weights.ngrams / spread])
-    margin = problem.sign * (problem.logit + problem.few @ fitting.EXPECTED + features @ change)
-    right = to_score(margin)
-    curvature = np.eye(len(change)) + features.T @ (features * (right * (1 - right))[:, None])
-    expected = np.log(right).sum() - change @ change / 2 - np.linalg.slogdet(curvature)[1] / 2
-    likeness = (problem.shares @ problem.shares.T).toarray()
-    assert fitting._measure_evidence(problem, spread, likeness) == pytest.approx(expected)
-
-
 def test_too_few_reviews_without_labels_teach_nothing() -> None:
     labels = draw_labels(100)
     few = give_others(2 * FEWEST_OF_A_PREDICTION - 2)
@@ -247,8 +219,6 @@ def test_the_same_labels_give_the_same_layer() -> None:
 
 def adapt_small_bundle(folder: Path) -> Path:
     """Write a bundle with a layer of the source `shop` beside a small one, and return its folder."""
-    import shutil
-
     [base] = make_small_bundle().iterdir()
     shutil.copytree(base, folder / base.name)
     facts = read_facts(base)
@@ -274,89 +244,32 @@ def test_an_adapted_bundle_scores_as_the_layer_on_the_model_does(adapted: Path) 
     assert abs(expected - plain.score).min() > 1e-4
 
 
-def test_an_adapted_bundle_says_so_to_programs_that_know_no_labels_of_sources(adapted: Path) -> None:
-    assert read_facts(adapted)["format_version"] == 4
-    assert is_unaltered(adapted)
-
-
 def test_a_layer_that_was_altered_is_noticed(tmp_path: Path) -> None:
     folder = adapt_small_bundle(tmp_path)
+    assert is_unaltered(folder)
     (folder / OWN_FILE).write_text((folder / OWN_FILE).read_text().replace("1.0", "1.5"))
     assert not is_unaltered(folder)
 
 
-def test_what_is_said_of_sources_is_of_these_labels_also_where_the_same_bundle_is_there(
+def test_of_several_bundles_of_one_training_the_newest_or_that_of_the_champion_is_taken(
     tmp_path: Path,
 ) -> None:
-    import shutil
-
-    [base] = make_small_bundle().iterdir()
-    shutil.copytree(base, tmp_path / base.name)
-    bundle = TrainedBundle(base.name, tmp_path / base.name, read_facts(base))
-    fitted = {"shop": FittedLayer(SHOP, (0.0, 1.0, 0.0), 0.5)}
-    none = OwnTexts([], [], [], np.zeros(0, bool))
-    shop, few = OwnRows("shop", none, none, False), OwnRows("dresses", none, none, False, left_out=3)
-    first, second = (save_adapted(bundle, fitted, rows) for rows in ([shop], [shop, few]))
-    assert first.model_id == second.model_id
-    assert [each.facts["own"]["too_few"] for each in (first, second)] == [{}, {"dresses": 3}]
-
-
-@pytest.fixture
-def trained_twice(tmp_path: Path) -> Path:
-    """A folder with two bundles of the same training, as a GPU gives them; the one of seed 0 is adapted."""
-    import shutil
-
-    adapt_small_bundle(tmp_path)
+    adapted = adapt_small_bundle(tmp_path)
     [newer] = make_small_bundle(1).iterdir()
     shutil.copytree(newer, tmp_path / newer.name)
-    return tmp_path
-
-
-def find_base(folder: Path, champion: str | None) -> int:
-    """Return the seed of the bundle that is taken as the same training."""
-    facts = read_facts(next(folder.iterdir()))
+    facts = read_facts(newer)
     wanted = WantedTraining({"variant": facts["variant"]}, facts["fingerprints"]["code"], ())
-    found = find_same_training(folder, wanted, champion)
-    assert found is not None
-    return int(found.facts["seed"])
-
-
-def test_only_the_bytes_of_a_bundle_of_the_same_training_are_read(
-    trained_twice: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hashed: list[str] = []
-
-    def note(folder: Path) -> bool:
-        hashed.append(folder.name)
-        return True
-
-    monkeypatch.setattr(adapting, "is_unaltered", note)
-    [code] = {read_facts(path)["fingerprints"]["code"] for path in trained_twice.iterdir()}
-    assert find_same_training(trained_twice, WantedTraining({"seed": 1}, code, ())) is not None
-    assert find_same_training(trained_twice, WantedTraining({"seed": 2}, code, ())) is None
-    assert hashed == [next(iter(make_small_bundle(1).iterdir())).name]
-
-
-def test_of_several_bundles_of_one_training_the_newest_is_taken(trained_twice: Path) -> None:
-    assert [find_base(trained_twice, champion) for champion in (None, "gone")] == [1, 1]
-
-
-def test_of_several_bundles_of_one_training_the_one_that_the_champion_was_adapted_from_is_taken(
-    trained_twice: Path,
-) -> None:
-    [adapted] = [path for path in trained_twice.iterdir() if (path / OWN_FILE).exists()]
-    base = read_facts(adapted)["own"]["base"]
-    assert [find_base(trained_twice, champion) for champion in (adapted.name, base)] == [0, 0]
+    for champion, seed in ((None, 1), (adapted.name, 0)):
+        found = find_same_training(tmp_path, wanted, champion)
+        assert found is not None
+        assert found.facts["seed"] == seed
 
 
 @pytest.mark.parametrize(
     "content",
     [
         "{",
-        "[]",
         '{"shop": {"bias": 1}}',
-        '{"shop": {"bias": 0, "ngrams": 3}}',
-        '{"shop": {"bias": 0, "ngrams": [], "factor": 1, "lexicon": [[1]]}}',
         '{"shop": {"bias": 0, "ngrams": [], "factor": 1, "lexicon": [[Infinity, 1, 0]]}}',
         '{"shop": {"bias": 0, "ngrams": [], "factor": 1, "lexicon": [[6, 1, 0]]}}',
         '{"shop": {"bias": 0, "ngrams": [], "factor": NaN}}',
@@ -368,10 +281,3 @@ def test_layers_that_cant_be_read_are_named(tmp_path: Path, content: str) -> Non
     (tmp_path / OWN_FILE).write_text(content)
     with pytest.raises(BundleError, match=OWN_FILE):
         load_own(tmp_path, Vocabulary(tuple(WORD_IDS)))
-
-
-def test_some_of_the_encoded_texts_are_taken_with_their_words() -> None:
-    texts = ["fits well", "what", "runs small here", "dress"]
-    taken, alone = encode(texts).take(np.array([2, 0])), encode([texts[2], texts[0]])
-    assert taken.pad().tolist() == alone.pad().tolist()
-    assert taken.oov_rate.tolist() == alone.oov_rate.tolist()

@@ -62,7 +62,3 @@ def test_the_facts_of_a_text_stand_beside_its_score() -> None:
     assert scored.token_count.tolist() == [2, 20]
     assert scored.oov_rate.tolist() == [0.5, 0]
     assert scored.truncated.tolist() == [False, True]
-
-
-def test_no_texts_give_no_scores() -> None:
-    assert len(score_texts(make_small_scorer(), []).score) == 0

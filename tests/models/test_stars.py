@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.evaluation.stars import (
-    LINEAR,
     RatingInterval,
     StarMapping,
     evaluate_ratings,
@@ -24,10 +23,6 @@ WIDTH = RatingInterval(0.0, 1.0)
 ROWS = st.lists(st.tuples(st.floats(0, 1), st.integers(1, 10)), min_size=1, max_size=50)
 
 
-def test_without_a_fit_scores_from_0_to_1_are_stars_from_1_to_10() -> None:
-    assert rate_stars(np.array([0.0, 0.5, 1.0])).tolist() == [1.0, 5.5, 10.0]
-
-
 def test_between_two_points_the_rating_is_on_the_straight_line() -> None:
     mapping = StarMapping((0.2, 0.6), (3.0, 7.0))
     assert rate_stars(np.array([0.0, 0.2, 0.3, 0.6, 1.0]), mapping).tolist() == pytest.approx([3, 3, 4, 7, 7])
@@ -38,13 +33,6 @@ def test_a_rising_fit_goes_through_the_mean_of_ratings_that_are_out_of_order() -
     assert rate_stars(np.array([0.1, 0.4, 0.5, 0.6, 0.9]), mapping).tolist() == pytest.approx(
         [1, 6, 6, 6, 10]
     )
-
-
-def test_the_noise_of_single_reviews_is_averaged_out() -> None:
-    scores = np.linspace(0, 1, 1000)
-    noise = np.tile([-1.0, 1.0, 0.0], 334)[:1000]
-    stars = rate_stars(np.array([0.25, 0.5, 0.75]), fit_stars(scores, 2 + 6 * scores + noise))
-    assert stars.tolist() == pytest.approx([3.5, 5, 6.5], abs=0.02)
 
 
 def test_a_fit_has_a_point_for_each_of_ten_groups_and_none_for_single_reviews() -> None:
@@ -67,10 +55,6 @@ def test_whatever_it_is_fitted_on_a_higher_score_never_gives_fewer_stars(
 def test_a_fit_comes_back_from_a_bundles_facts_as_it_was(rows: list[tuple[float, int]]) -> None:
     mapping = fit_stars(np.array([row[0] for row in rows]), np.array([row[1] for row in rows], dtype=float))
     assert read_stars({"rating": json.loads(json.dumps(to_facts(mapping, WIDTH)))}) == mapping
-
-
-def test_a_bundle_without_a_fit_has_the_straight_line() -> None:
-    assert read_stars({}) is LINEAR
 
 
 def test_errors_are_in_stars() -> None:
@@ -112,11 +96,6 @@ def test_nine_in_ten_of_the_titles_that_it_was_fitted_on_lie_within_an_interval(
     predicted, given_stars = np.full(3000, 5.0), generator.integers(1, 11, 3000).astype(float)
     found = evaluate_ratings(predicted, given_stars, titles, fit_interval(predicted, given_stars, titles))
     assert found.interval_coverage == pytest.approx(0.9, abs=0.015)
-
-
-def test_ratings_that_all_fit_have_no_interval() -> None:
-    stars = np.array([2.0, 9.0])
-    assert fit_interval(stars, stars, ["a", "b"]) == RatingInterval(0.0, 0.0)
 
 
 @given(ROWS)

@@ -49,11 +49,6 @@ def test_worded_agrees_with_the_words(texts: list[str]) -> None:
     assert worded == [bool(split_words(text)) for text in texts]
 
 
-def test_words_are_ranked_by_frequency_then_alphabet() -> None:
-    vocabulary = build_vocabulary(["pear apple fig", "fig apple", "zoo fig"])
-    assert vocabulary.words == ("fig", "apple", "pear", "zoo")
-
-
 def test_a_vocabulary_of_n_ids_holds_n_minus_1_words() -> None:
     assert build_vocabulary(["a a a b b c"], size=3).words == ("a", "b")
 
@@ -66,19 +61,6 @@ def test_short_reviews_are_padded_in_front_and_unknown_words_are_0() -> None:
     encoded = encode_reviews(["b what a"], {"a": 1, "b": 2}, length=5)
     assert encoded.pad().tolist() == [[0, 0, 2, 0, 1]]
     assert encoded.oov_rate.tolist() == pytest.approx([1 / 3])
-
-
-def test_of_long_reviews_the_last_words_are_kept() -> None:
-    encoded = encode_reviews(["a b c d"], {"a": 1, "b": 2, "c": 3, "d": 4}, length=3)
-    assert encoded.pad().tolist() == [[2, 3, 4]]
-    assert encoded.truncated.tolist() == [True]
-    assert encoded.token_count.tolist() == [4]
-
-
-def test_a_review_without_words_is_all_padding_and_wholly_unknown() -> None:
-    encoded = encode_reviews(["!!!"], {"a": 1}, length=3)
-    assert encoded.pad().tolist() == [[0, 0, 0]]
-    assert (encoded.oov_rate.tolist(), encoded.token_count.tolist()) == ([1.0], [0])
 
 
 @settings(deadline=None)  # the first call of an Arrow function is slow
@@ -167,8 +149,3 @@ def test_more_texts_than_are_encoded_at_once_keep_their_order() -> None:
 def test_chosen_reviews_are_padded_in_the_order_asked_for() -> None:
     encoded = encode_reviews(["a", "b a", ""], {"a": 1, "b": 2}, length=3)
     assert encoded.pad(np.array([1, 2])).tolist() == [[0, 2, 1], [0, 0, 0]]
-
-
-def test_no_text_gives_no_review() -> None:
-    encoded = encode_reviews([], {"a": 1}, length=3)
-    assert (len(encoded), encoded.pad().shape) == (0, (0, 3))

@@ -72,10 +72,6 @@ def test_only_words_that_the_model_reads_count() -> None:
     assert rate("awful kettle very good", length=1) == pytest.approx([GOOD])
 
 
-def test_a_text_without_a_known_word_has_none() -> None:
-    assert rate("", "unseen words") == [0, 0]
-
-
 def test_ids_beyond_the_lexicon_have_no_valence() -> None:
     encoded = encode_reviews(["good kettle new"], {**WORD_IDS, "new": 900}, 30)
     assert average_valence(LEXICON, encoded) == pytest.approx([GOOD / 3])
@@ -98,11 +94,3 @@ def test_ids_beyond_the_lexicon_have_no_valence() -> None:
 def test_rows_that_make_no_lexicon_are_refused(rows: list[list[float]]) -> None:
     with pytest.raises(ValueError, match=r"lexicon|unpack"):
         read_lexicon(rows, len(WORDS))
-
-
-def test_the_last_word_of_the_vocabulary_may_have_a_valence() -> None:
-    assert read_lexicon([[len(WORDS), 1.0, 0]], len(WORDS)).words == ((len(WORDS), 1.0, 0),)
-
-
-def test_no_texts_have_no_valences() -> None:
-    assert average_valence(LEXICON, encode_reviews([], WORD_IDS, 30)).tolist() == []

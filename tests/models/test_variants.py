@@ -2,8 +2,7 @@
 
 import pytest
 
-from data_contracts.errors import UsageError
-from models.variants import DEFAULT_VARIANT, find_variant, list_variants
+from models.variants import find_variant, list_variants
 
 EMBEDDING, LSTM, DENSE = ("Embedding", 5000 * 32), ("LSTM", 4 * 100 * (32 + 100 + 1)), ("Dense", 101)
 DROPOUT = ("Dropout", 0)
@@ -45,12 +44,3 @@ def test_the_convolution_is_3_wide_same_padded_and_rectified() -> None:
         "relu",
     )
     assert pooling.pool_size == (2,)
-
-
-def test_the_default_variant_is_wide_lstm() -> None:
-    assert DEFAULT_VARIANT == "wide_lstm"
-
-
-def test_an_unknown_variant_is_refused_with_the_known_names() -> None:
-    with pytest.raises(UsageError, match="lstm_dropout"):
-        find_variant("gru")

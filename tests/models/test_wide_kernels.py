@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,7 +13,6 @@ from models.wide_lstm import ngrams
 from models.wide_lstm.engine import load_wide_lstm_engine
 from models.wide_lstm.export import export_windows
 from models.wide_lstm.kernels import choice, numpy_convolution
-from models.wide_lstm.kernels.numba_setup import compile_kernel
 from models.wide_lstm.kernels.numpy_convolution import Convolution, make_convolution
 from tests.support.encoded_reviews import make_reviews
 from tests.support.small_models import build_wide_at_random, make_random_ngrams, make_small_wide_variant
@@ -97,23 +95,3 @@ def test_few_reviews_do_not_wait_for_compiled_code_but_use_it_once_it_is_loaded(
     compiled = choice.choose_kernels(choice.COMPILED_FROM)
     assert compiled != choice.Kernels()
     assert choice.choose_kernels(1) == compiled
-
-
-@pytest.mark.slow  # compiles
-def test_where_nothing_can_be_kept_it_is_compiled_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    usual: Any = numba.njit
-
-    def compile_only(*signature: str | None, cache: bool = False, **options: bool) -> Any:
-        if cache:
-            raise RuntimeError("cannot cache function: no locator available")
-        return usual(*signature, **options)
-
-    monkeypatch.setattr(numba, "njit", compile_only)
-
-    @compile_kernel("void(int64[::1])")
-    def set_first(numbers: Any) -> None:
-        numbers[0] = 7
-
-    numbers = np.zeros(2, np.int64)
-    set_first(numbers)
-    assert numbers.tolist() == [7, 0]

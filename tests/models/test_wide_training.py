@@ -18,8 +18,6 @@ from models.wide_lstm.training_recipe import weigh_ngrams
 from tests.support.compiled_once import keep_compiled
 from tests.support.small_models import give_reviews, make_small_wide_variant
 from tests.support.wide_trainings import (
-    EPOCHS,
-    ROWS,
     VARIANT,
     Training,
     list_equal,
@@ -52,22 +50,12 @@ def test_the_same_seed_gives_the_same_weights(trained: TrainedModel) -> None:
     assert all(list_equal(trained, train()))
 
 
-def test_another_seed_gives_other_weights(trained: TrainedModel) -> None:
-    assert not all(list_equal(trained, train(seed=1)))
-
-
 def test_what_was_trained_is_saved_and_exported_whole(trained: TrainedModel, tmp_path: Path) -> None:
     trained.model.save(tmp_path / MODEL_FILE)
     ids = make_praise_or_blame(20, seed=4).ids
     expected = np.asarray(trained.model(ids))
     assert np.asarray(load_model(tmp_path)(ids)).tolist() == expected.tolist()
     assert export_windows(trained.model) is not None
-
-
-def test_reviews_without_a_label_change_what_is_learnt(
-    trained: TrainedModel, trained_with_one_unlabelled: Training
-) -> None:
-    assert not all(list_equal(trained, trained_with_one_unlabelled.model))
 
 
 def get_ngram_weights(trained: TrainedModel, weighting: int) -> list[Any]:
@@ -107,26 +95,6 @@ def test_a_review_without_a_label_counts_by_the_label_that_it_is_given() -> None
     assert abs(labels_alone.ratio[place, 0]) < 0.3
 
 
-def require_progress(training: Training, rows: int) -> None:
-    """Require that the rows that were reported add up to those of all epochs, of which the last is kept."""
-    assert sum(training.told) == EPOCHS * rows
-    assert min(training.told) >= 0
-    assert (len(training.model.history), training.model.kept_epoch) == (EPOCHS, EPOCHS)
-
-
-def test_progress_adds_up_to_the_rows_of_all_epochs(trained_with_one_unlabelled: Training) -> None:
-    require_progress(train_usual(), ROWS)
-    require_progress(trained_with_one_unlabelled, ROWS)
-
-
-def test_progress_adds_up_with_many_unlabelled_reviews(learnt: Training) -> None:
-    require_progress(learnt, ROWS)
-
-
-def test_the_fault_point_is_passed_after_every_epoch() -> None:
-    assert train_usual().passed == ("train: after an epoch",) * EPOCHS
-
-
 def test_training_learns_a_word_that_decides(learnt: Training) -> None:
     test = make_praise_or_blame(200, seed=3)
     scores = np.asarray(learnt.model.model(test.ids))[:, 0]
@@ -145,10 +113,6 @@ def test_the_lstm_branch_learns_without_the_ngrams(learnt_without_unlabelled: Tr
     history = learnt_without_unlabelled.model.history
     assert history[-1].validation_accuracy > 0.85
     assert history[-1].loss < history[0].loss
-
-
-def test_progress_adds_up_without_unlabelled_reviews(learnt_without_unlabelled: Training) -> None:
-    require_progress(learnt_without_unlabelled, 400)
 
 
 APART = np.arange(1, 9, dtype=np.int32)[:, None] * np.eye(1, 24, 23, dtype=np.int32)
@@ -173,18 +137,3 @@ def test_reviews_without_a_common_ngram_are_learnt_from_by_the_lstm_alone(
 ) -> None:
     assert trained_apart.model.get_layer(NGRAM_LOGITS[0]).ngrams == 1
     assert np.isfinite(np.asarray(trained_apart.model(APART))).all()
-
-
-def test_inputs_stay_as_they_are(given: TrainingReviews, trained_apart: TrainedModel) -> None:
-    validation = make_praise_or_blame(20, seed=1)
-    before = (
-        APART,
-        np.arange(8) % 2,
-        validation.ids,
-        validation.positive,
-        make_praise_or_blame(10, seed=2).ids,
-    )
-    train, held_out = given.train, given.validation
-    after = (train.ids, train.positive, held_out.ids, held_out.positive, given.unlabelled)
-    pairs = zip(before, after, strict=True)
-    assert all(np.array_equal(np.asarray(one), np.asarray(other)) for one, other in pairs)

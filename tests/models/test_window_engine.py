@@ -1,9 +1,8 @@
 """Tests that the engine of the wide LSTM gives Keras's scores, and supports no other kind."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,20 +10,16 @@ import pytest
 from numpy.typing import NDArray
 
 from data_contracts.errors import BundleError
-from models.bundle.folder import GRAPH_FILE, load_model, name_model, write_bundle
-from models.bundle.scorer import load_scorer, make_scorer, score_texts
 from models.graphs import batches, session
 from models.graphs.engine_interface import SAME_SCORE
 from models.list_of_kinds import export_model, load_engine
-from models.tokenizer import EncodedReviews, Vocabulary, encode_reviews
+from models.tokenizer import EncodedReviews
 from models.variants import find_variant
 from models.wide_lstm import engine as window_engine
-from models.wide_lstm import layers as wide_lstm
-from models.wide_lstm.engine import WideLstmEngine, compute_logits, load_wide_lstm_engine
+from models.wide_lstm.engine import WideLstmEngine, load_wide_lstm_engine
 from models.wide_lstm.export import export_windows
 from tests.support.encoded_reviews import encode_ids, make_reviews, predict_with_keras
 from tests.support.small_models import (
-    WORDS,
     build_wide_at_random,
     find_wide_at_random,
     make_small_wide_variant,
@@ -74,12 +69,9 @@ def test_the_variant_of_full_size_gets_the_scores_of_keras() -> None:
 @pytest.mark.parametrize(
     "sizes",
     [
-        {"kernel_size": 1},
         {"kernel_size": 4},
         {"kernel_size": 5, "pool_size": 4},
-        {"pool_size": 1},
-        {"window": 24},
-        {"window": 4, "sequence_length": 40},
+        {"window": 24, "pool_size": 1},
         {"window": 2, "kernel_size": 5},
     ],
     ids=str,
@@ -97,18 +89,7 @@ def test_reviews_of_unknown_words_alone_get_the_score_of_keras() -> None:
     require_predicted(find_wide_at_random(), encode_ids(reviews, LENGTH))
 
 
-@pytest.mark.slow
-def test_a_loaded_model_is_exported_as_the_one_that_was_saved(tmp_path: Path) -> None:
-    find_wide_at_random().save(tmp_path / "model.keras")
-    assert export_windows(load_model(tmp_path)) == export_small()
-
-
-@pytest.mark.slow
-def test_the_same_model_gives_the_same_graph() -> None:
-    assert export_windows(build_wide_at_random(VARIANT)) == export_small()
-
-
-@pytest.mark.parametrize("rows", [1, 2, 17, 150])
+@pytest.mark.parametrize("rows", [1, 150])
 def test_any_number_of_reviews_comes_back_in_order(rows: int) -> None:
     engine = load_small()
     encoded = make_reviews(np.random.default_rng(rows).integers(0, 30, rows).tolist(), LENGTH)
@@ -136,7 +117,7 @@ class CountingSession:
         return self.session.run(names, inputs)
 
 
-@pytest.mark.parametrize(("words", "read"), [(1, 2), (3, 4), (7, 8), (8, 8), (9, 10), (24, 24)])
+@pytest.mark.parametrize(("words", "read"), [(1, 2), (7, 8), (9, 10), (24, 24)])
 def test_of_the_padding_in_front_only_what_a_step_sees_is_read(words: int, read: int) -> None:
     engine = load_small()
     counting = CountingSession(engine.session)
@@ -152,19 +133,6 @@ def test_no_review_gives_no_score() -> None:
     assert len(load_small().score(encoded)) == 0
 
 
-def test_reviews_of_another_length_are_not_scored() -> None:
-    with pytest.raises(ValueError, match=f"reads {LENGTH} words"):
-        load_small().score(make_reviews([3], 16))
-
-
-def test_the_logits_and_the_blend_make_the_score() -> None:
-    engine, encoded = load_small(), make_reviews(range(30), LENGTH)
-    logits = compute_logits(engine, encoded)
-    weighted = zip(engine.blend.tolist(), logits.T, strict=True)
-    blended = sum(weight * logit for weight, logit in weighted) + engine.bias
-    assert engine.score(encoded) == pytest.approx(1 / (1 + np.exp(-blended)), abs=1e-9)
-
-
 def break_geometry(content: bytes, geometry: str) -> bytes:
     import onnx
 
@@ -173,15 +141,10 @@ def break_geometry(content: bytes, geometry: str) -> bytes:
     return bytes(model.SerializeToString())
 
 
-@pytest.mark.parametrize("geometry", ["", "{}", "5", '{"window": 8}', '{"window": 7, "sequence_length": 24}'])
+@pytest.mark.parametrize("geometry", ["", "5", '{"window": 7, "sequence_length": 24}'])
 def test_a_graph_that_says_something_else_of_itself_is_refused(geometry: str) -> None:
     with pytest.raises(BundleError, match="the exported graph: can't be used"):
         load_engine(break_geometry(export_small(), geometry))
-
-
-def test_a_graph_that_is_cut_short_is_refused() -> None:
-    with pytest.raises(BundleError, match="can't be used"):
-        load_engine(export_small()[: len(export_small()) // 2])
 
 
 Build = Callable[[pytest.MonkeyPatch], Any]
@@ -209,52 +172,11 @@ def with_options(layer: str, **options: Any) -> Build:
     return put_instead(layer, find_other)
 
 
-def change_head(make: Callable[[Any], Sequence[Any]]) -> Build:
-    """Return a builder of a wide LSTM whose LSTM branch ends with these layers."""
-
-    def build_lstm_head(variant: Any) -> Any:
-        import keras
-
-        pooled = keras.Input((8 * variant.lstm_units,))
-        return keras.Sequential([pooled, *make(keras.layers)], name=wide_lstm.LSTM_LOGIT)
-
-    def build(patch: pytest.MonkeyPatch) -> Any:
-        patch.setattr("tests.support.small_models.build_lstm_head", build_lstm_head)
-        return build_wide_at_random(VARIANT)
-
-    return build
-
-
-def lower_less(patch: pytest.MonkeyPatch) -> Any:
-    with patch.context() as building:
-        building.setattr(wide_lstm, "BELOW_EVERY_VALUE", 0.1)
-        return build_wide_at_random(VARIANT)
-
-
 OTHERS = {
     "a GRU": put_instead("LSTM", lambda layers: layers.GRU),
-    "another activation of the LSTM": with_options("LSTM", activation="relu"),
     "another gate of the LSTM": with_options("LSTM", recurrent_activation="hard_sigmoid"),
-    "an LSTM without bias": with_options("LSTM", use_bias=False),
-    "another activation of the convolution": with_options("Conv1D", activation="tanh"),
     "a dilated convolution": with_options("Conv1D", dilation_rate=2),
-    "a causal convolution": with_options("Conv1D", padding="causal"),
     "half precision": with_options("Conv1D", dtype="mixed_float16"),
-    "another pooling": put_instead("MaxPooling1D", lambda layers: layers.AveragePooling1D),
-    "a deeper head": change_head(
-        lambda layers: (
-            layers.Dropout(0.1),
-            layers.Dense(3, activation="relu", name="hidden"),
-            layers.Dense(1, name="dense"),
-        )
-    ),
-    "a head of another activation": change_head(
-        lambda layers: (layers.Dropout(0.1), layers.Dense(1, activation="tanh", name="dense"))
-    ),
-    "a head of another name": change_head(
-        lambda layers: (layers.Dropout(0.1), layers.Dense(1, name="other"))
-    ),
-    "another number below every value": lower_less,
 }
 
 
@@ -262,37 +184,3 @@ OTHERS = {
 @pytest.mark.parametrize("name", OTHERS)
 def test_another_model_of_those_names_is_not_exported(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert export_model(OTHERS[name](monkeypatch)).graph is None
-
-
-@pytest.mark.slow
-def test_a_model_that_is_not_exported_is_scored_by_keras(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = OTHERS["half precision"](monkeypatch)
-    encoded = make_reviews(range(LENGTH + 3), LENGTH)
-    # Not by a call of the model: where a processor computes in half precision, that rounds otherwise.
-    expected = model.predict(encoded.pad(), verbose=0)[:, 0]
-    scorer = make_scorer("", export_model(model), {}, LENGTH)
-    assert np.abs(scorer.predict(encoded) - expected).max() < SAME_SCORE
-
-
-TEXTS: Sequence[str] = ["good film", "bad film", "the plot", "unknown", "good " * 40, ""]
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    model = find_wide_at_random()
-    facts = {
-        "model_id": name_model("wide_lstm", 0, model, Vocabulary(WORDS), "data"),
-        "hyper_parameters": VARIANT.hyper_parameters(),
-        "fingerprints": {"data": "data"},
-    }
-    return write_bundle(tmp_path_factory.mktemp("bundles"), export_model(model), Vocabulary(WORDS), facts)
-
-
-def score_by_keras(bundle: Path) -> NDArray[np.float32]:
-    return predict_with_keras(load_model(bundle), encode_reviews(TEXTS, Vocabulary(WORDS).ids(), LENGTH))
-
-
-@pytest.mark.slow
-def test_a_bundle_is_scored_by_its_graph_as_by_keras(bundle: Path) -> None:
-    assert (bundle / GRAPH_FILE).exists()
-    assert score_texts(load_scorer(bundle), TEXTS).score == pytest.approx(score_by_keras(bundle), abs=1e-5)

@@ -1,7 +1,6 @@
 """Tests that the windows contain every known word once, and every review."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -39,18 +38,3 @@ def test_a_review_without_a_known_word_keeps_its_last_window_alone() -> None:
     windows, review = cut_windows(np.zeros((2, 6), np.int32), 3)
     assert windows.tolist() == [[0, 0, 0]] * 2
     assert review.tolist() == [0, 1]
-
-
-def test_windows_of_padding_are_left_out_between_others_too() -> None:
-    windows, _ = cut_windows(np.array([[5, 0, 0, 0, 0, 0, 0, 7]], np.int32), 2)
-    assert windows.tolist() == [[5, 0], [0, 7]]
-
-
-def test_no_review_has_no_window() -> None:
-    windows, review = cut_windows(np.zeros((0, 6), np.int32), 3)
-    assert (windows.shape, len(review)) == ((0, 3), 0)
-
-
-def test_a_length_that_windows_do_not_fill_is_refused() -> None:
-    with pytest.raises(ValueError, match="reshape"):
-        cut_windows(np.zeros((1, 7), np.int32), 3)

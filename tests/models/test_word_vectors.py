@@ -32,11 +32,6 @@ def test_padding_and_words_that_stand_nowhere_have_no_vector() -> None:
     assert (vectors.any(axis=1) == [False, *[True] * 6, False]).all()
 
 
-def test_the_same_reviews_and_seed_give_the_same_vectors() -> None:
-    first, second = (fit_word_vectors(make_reviews(40), 8, 6, seed=1) for _ in range(2))
-    assert np.array_equal(first, second)
-
-
 @pytest.mark.process
 def test_another_process_gives_the_same_vectors() -> None:
     code = (
