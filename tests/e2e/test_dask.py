@@ -13,8 +13,8 @@ import pytest
 from data_contracts.storage.faults import VARIABLE
 from data_contracts.storage.home import Home
 from tasks.engine import batches
-from tasks.engine.dask_workers import DaskEngine
-from tests.support.dask_clusters import run_workers
+from tasks.engine.dask_workers import ALLOWED_DEATHS, DaskEngine
+from tests.support.forked import make_context
 from tests.support.scoring_runs import count, drop, list_refused, prove, run
 from tests.support.serverless import run_without_server
 from tests.support.small_home import ask, copy_scoring_home, promote_small_model
@@ -44,13 +44,25 @@ def home(tmp_path: Path) -> Iterator[Home]:
 
 @contextmanager
 def use_workers(environment: dict[str, str]) -> Iterator["LocalCluster"]:
-    """Let the runs in the block score by two workers, which know of no store."""
-    with (
-        run_workers(2, environment) as cluster,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        patch.setenv("REVIEWS_DASK", cluster.scheduler_address)
-        yield cluster
+    """Let the runs in the block score by two workers, forked from a process that has loaded the libraries."""
+    import dask
+    import distributed.utils
+    from distributed import LocalCluster
+
+    make_context()
+    forked = {
+        "distributed.worker.multiprocessing-method": "forkserver",
+        "distributed.deploy.lost-worker-timeout": "300s",
+        "distributed.scheduler.allowed-failures": ALLOWED_DEATHS,
+        "logging.distributed": "error",
+    }
+    with pytest.MonkeyPatch.context() as patch, dask.config.set(forked):
+        patch.setattr(distributed.utils, "_forkserver_preload_set", True)
+        with LocalCluster(
+            2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1", env=environment
+        ) as cluster:
+            patch.setenv("REVIEWS_DASK", cluster.scheduler_address)
+            yield cluster
 
 
 def test_with_workers_of_which_one_is_killed_a_home_equals_one_without(

@@ -4,9 +4,8 @@ import re
 
 import pytest
 
-from deployments.installation_paths import PROJECT_ROOT
 from docs.queries_page import Question, read_questions
-from tests.e2e.conftest import Demo, call_reviews, run_reviews
+from tests.e2e.conftest import Demo, call_reviews
 
 pytestmark = [pytest.mark.process, pytest.mark.server, pytest.mark.training]
 
@@ -22,14 +21,3 @@ def test_a_question_of_the_page_gives_what_stands_there(demo: Demo, question: Qu
     assert given[-1] == shown[-1]
     if question.is_same:
         assert given == shown
-
-
-def test_the_way_from_the_readme_to_an_answer_takes_three_commands(demo: Demo) -> None:
-    commands = re.search(
-        r"```\nmake demo\n(.*?)\n(.*?)\n```", (PROJECT_ROOT / "README.md").read_text("utf-8")
-    )
-    assert commands is not None
-    assert commands[1] == ". .venv/bin/activate"
-    query = re.fullmatch(r'reviews --home data/demo sql "(.*)"', commands[2])
-    assert query is not None
-    assert run_reviews(demo.home, "sql", query[1]).status == 0

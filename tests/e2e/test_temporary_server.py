@@ -1,7 +1,6 @@
 """Tests that a command's temporary Prefect server ends with the command, however it ends."""
 
 import os
-import resource
 import signal
 import time
 from collections.abc import Iterator
@@ -11,7 +10,6 @@ import psutil
 import pytest
 
 from data_contracts.storage.home import Home
-from deployments.local_server.server_process import start_temporary_server
 from tests.e2e.conftest import run_reviews, start_reviews
 from tests.support.command import Command
 from tests.support.small_home import copy_scoring_home
@@ -62,16 +60,6 @@ def test_it_ends_when_its_command_is_killed(scoring: Command) -> None:
     assert scoring.wait().status == -signal.SIGKILL
     server.wait(timeout=30)
     assert not server.is_running()
-
-
-def test_it_loads_no_further_when_its_command_has_ended(tmp_path: Path) -> None:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    server = start_temporary_server({**os.environ, "PREFECT_HOME": str(tmp_path)}).child.process
-    assert server.stdin is not None
-    server.stdin.close()
-    assert server.wait(30) == 0
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert after.ru_utime - before.ru_utime < 2  # to load all takes 3 s of a processor
 
 
 def test_it_ends_with_its_command(scoring: Command) -> None:

@@ -1,4 +1,4 @@
-"""A proxy before a server that answers 503, cuts, drops or holds back answers, or sends them slowly, as a test asks."""
+"""A proxy before a server that answers 503, cuts, drops or holds back answers, as a test asks."""
 
 import http.client
 import threading
@@ -18,8 +18,6 @@ class Trouble:
     """How many answers to GET of more than `CUT_BYTES` are cut off there."""
     hush: int = 0
     """How many such answers fall silent there instead, with the connection open."""
-    pause: float = 0
-    """Seconds before each further `CUT_BYTES` of an answer to GET."""
     drop: int = 0
     """How many answers to conditional writes are dropped, after the server has written."""
     asked: list[str] = field(default_factory=list)
@@ -84,13 +82,7 @@ class _Proxy(BaseHTTPRequestHandler):
             self.ended.wait(HUSHED_SECONDS)
             self.close_connection = True
         else:
-            self.send_slowly(content)
-
-    def send_slowly(self, content: bytes) -> None:
-        for start in range(0, len(content), CUT_BYTES):
-            if start and self.command == "GET":
-                self.ended.wait(self.trouble.pause)
-            self.wfile.write(content[start : start + CUT_BYTES])
+            self.wfile.write(content)
 
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = forward  # noqa: N815 (the names that the server calls)
 
