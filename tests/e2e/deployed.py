@@ -74,10 +74,6 @@ class Deployed:
         """Start the process of `reviews` without waiting for it."""
         return start_command(Call(("--home", str(self.home), *arguments), self.environment, Path("/")))
 
-    def run_deployment(self, name: str = SCORE, **parameters: Any) -> str:
-        """Run a deployment to its end by the worker; return its final state."""
-        return self.wait_for_end(self.start_deployment(name, **parameters))
-
     def start_deployment(
         self, name: str = SCORE, halt_at: str = "", *, with_pages: bool = False, **parameters: Any
     ) -> str:
@@ -111,11 +107,6 @@ class Deployed:
     def read_run(self, run_id: str) -> dict[str, Any]:
         run: dict[str, Any] = self.ask_server("GET", f"flow_runs/{run_id}")
         return run
-
-    def list_runs(self, state: str) -> list[str]:
-        """Return the ids of the flow runs in a state."""
-        wanted = {"flow_runs": {"state": {"type": {"any_": [state]}}}}
-        return [each["id"] for each in self.ask_server("POST", "flow_runs/filter", wanted)]
 
     def list_task_states(self, run_id: str) -> list[str]:
         """Return the states of the task runs of a flow run."""

@@ -3,7 +3,7 @@
 import json
 import re
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +36,6 @@ from tests.e2e.deployed import (
     wait_until,
     write_reviews,
 )
-from tests.e2e.platforms import Rows, compare_source, drop_exports
 from tests.e2e.strangers import (
     REQUESTS,
     STRANGE,
@@ -126,11 +125,8 @@ def test_a_web_page_of_another_origin_can_neither_read_nor_make_anything(
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize(("host", "path"), [("127.0.0.1", "deployments"), ("localhost", "v2/deployments")])
-def test_the_pages_show_the_deployments_to_whoever_has_the_password(
-    up: Deployed, browser: "Browser", host: str, path: str
-) -> None:
-    shown = log_in(browser, f"http://{host}:{up.port}", path, up.password)
+def test_the_pages_show_the_deployments_to_whoever_has_the_password(up: Deployed, browser: "Browser") -> None:
+    shown = log_in(browser, f"http://localhost:{up.port}", "v2/deployments", up.password)
     assert set(DEPLOYMENTS) <= set(shown)
 
 
@@ -164,29 +160,15 @@ def test_a_command_beside_it_uses_its_server(up: Deployed, beside: Finished) -> 
     assert any("3 reviews" in run["name"] and run["deployment_id"] is None for run in runs)
 
 
-def test_a_run_of_the_deployment_reads_no_file_outside_the_inbox(up: Deployed, tmp_path: Path) -> None:
-    outside = tmp_path / "creds.csv"
-    outside.write_text("review_id,text\ncreds,a secret film\n")
-    run_id = up.start_deployment(files=[str(outside)])
-    assert up.wait_for_end(run_id) == "FAILED"
-    assert (
-        "reads the inbox and the folders of REVIEWS_INPUT_DIRS alone"
-        in up.read_run(run_id)["state"]["message"]
-    )
-    assert count_rows(up, "creds") == [(0, 0)]
-
-
 @dataclass(frozen=True)
 class DailyRun:
-    """A run that scored a file and exports, and refused a file, while a query read the published copy.
+    """A run that scored a file and refused another one, while a query read the published copy.
 
     A second run was asked for meanwhile.
     """
 
     states: Sequence[str]
     """How both runs ended."""
-    exports: Mapping[str, Rows]
-    """What a person would say of the export in each source."""
     run_id: str
     """The first one."""
     second_id: str
@@ -202,7 +184,6 @@ def daily_run(up: Deployed, beside: Finished) -> DailyRun:
     reader = subprocess.Popen(command, env=up.environment, cwd="/", stdout=subprocess.PIPE)
     assert reader.stdout is not None
     assert reader.stdout.readline() == b"text\n"  # it goes on only as far as somebody reads what it writes
-    exports = drop_exports(up.home)
     (up.home / "inbox" / "broken.parquet").write_bytes(b"PAR1 cut off")
     write_reviews(up.home / "inbox" / "beside-broken.csv", ROWS, "fine")
     runs = [up.start_deployment(with_pages=True) for _ in range(2)]
@@ -210,20 +191,13 @@ def daily_run(up: Deployed, beside: Finished) -> DailyRun:
     is_still_read = reader.poll() is None
     reader.kill()
     reader.communicate()
-    return DailyRun(states, exports, runs[0], runs[1], is_still_read)
+    return DailyRun(states, runs[0], runs[1], is_still_read)
 
 
 def count_scored(up: Deployed, run_id: str) -> int:
     """Count the reviews that a run has scored."""
     [(rows,)] = up.ask(f"select count(*) from scored_reviews where run_id = '{run_id}'")
     return int(rows)
-
-
-def test_one_run_scores_the_exports_of_ten_platforms_as_a_person_would_read_them(
-    up: Deployed, daily_run: DailyRun
-) -> None:
-    for source, rows in daily_run.exports.items():
-        compare_source(up, source, rows)
 
 
 def test_of_two_runs_started_together_one_waits_and_every_row_is_scored_once(
@@ -236,7 +210,7 @@ def test_of_two_runs_started_together_one_waits_and_every_row_is_scored_once(
     assert daily_run.run_id in waits[0]
     assert count_rows(up, "fine") == [(ROWS, ROWS)]
     told = wait_for_asset(up, "duckdb://reviews/scored_reviews", daily_run.run_id)
-    assert told["rows_scored"] == count_scored(up, daily_run.run_id) > ROWS
+    assert told["rows_scored"] == count_scored(up, daily_run.run_id) == ROWS
 
 
 def test_a_heartbeat_of_a_run_counts_as_its_sign_of_life(up: Deployed, daily_run: DailyRun) -> None:
@@ -267,7 +241,7 @@ def test_a_run_that_refused_a_file_is_completed_and_says_so(
     ]
     assert "broken.parquet" in alert["text"]
     told = wait_for_payload(up, "reviews.scores.committed", run_id)
-    scored = count_scored(up, run_id), 1 + len(daily_run.exports)
+    scored = count_scored(up, run_id), 1
     assert (told["rows_scored"], told["files_scored"], told["files_refused"]) == (*scored, 1)
     assert alert["url"].endswith(run_id)
 
@@ -345,27 +319,17 @@ def test_training_on_the_server_promotes_and_scores_again_by_itself(up: Deployed
     assert set(per_model) == {(2, 2)}
 
 
+@pytest.mark.usefixtures("daily_run")
 def test_the_password_stands_in_its_file_alone(up: Deployed) -> None:
-    assert up.list_runs("COMPLETED") or up.run_deployment() == "COMPLETED"
     arguments = [word for process in find_marked(up.home) for word in process.cmdline()]
     assert any("guarded_server" in word for word in arguments)
     assert not [word for word in arguments if up.password in word]
     assert find_holders(up.home, up.password) == [up.home / "prefect" / "password"]
 
 
-@dataclass(frozen=True)
-class KilledRun:
-    """A run that was killed with its worker, and the next one, which went on when the server was killed under it."""
-
-    run_id: str
-    """The killed one."""
-    alerts: Sequence[object]
-    next_state: str
-    """How the next one ended."""
-
-
-@pytest.fixture(scope="module")
-def killed_run(up: Deployed, hook: Hook) -> KilledRun:
+def test_a_run_killed_with_its_worker_is_marked_alerted_and_completed_by_the_next_under_a_killed_server(
+    up: Deployed, hook: Hook
+) -> None:
     write_reviews(up.home / "inbox" / "killed.csv", ROWS, "killed")
     run_id = up.start_deployment(halt_at=MID_SCORING)
     run = up.wait_for_halt(run_id)
@@ -374,59 +338,39 @@ def killed_run(up: Deployed, hook: Hook) -> KilledRun:
     waits = up.start_deployment(halt_at=MID_SCORING)
     up.wait_for_state(run_id, ["CRASHED"], 120)
     goes_on = up.wait_for_halt(waits)
-    alerts = wait_until(lambda: find_alerts(hook, run_id), 30)
+    assert wait_until(lambda: find_alerts(hook, run_id), 30)
     (server,) = up.find_processes("guarded_server")
     server.kill()
     goes_on.resume()
-    return KilledRun(run_id, alerts, up.wait_for_end(waits))
-
-
-def test_a_run_goes_on_when_the_server_is_killed_under_it(up: Deployed, killed_run: KilledRun) -> None:
-    assert killed_run.next_state == "COMPLETED"
-    assert count_rows(up, "killed") == [(ROWS, ROWS)]
-
-
-def test_a_run_killed_with_its_worker_is_marked_alerted_and_completed_by_the_next(
-    up: Deployed, killed_run: KilledRun
-) -> None:
-    assert up.read_run(killed_run.run_id)["state_type"] == "CRASHED"
-    assert killed_run.alerts
+    assert up.wait_for_end(waits) == "COMPLETED"
     assert count_rows(up, "killed") == [(ROWS, ROWS)]
     assert [path.name for path in (up.home / "parts").iterdir()] == []
 
 
-@dataclass(frozen=True)
-class KilledUp:
-    """A `reviews up` that was killed while a run scored, and what `reviews down` then did."""
-
-    run_id: str
-    is_anything_left: bool
-    down: Finished
-
-
 @pytest.fixture(scope="module")
-def killed_up(up: Deployed, broken_run: str) -> KilledUp:
-    """What uses `up` alone comes before: afterwards it is down."""
+def killed_run(up: Deployed, broken_run: str) -> str:
+    """The run of a `reviews up` that was killed while it scored; what uses that one alone comes before."""
     write_reviews(up.home / "inbox" / "torn.csv", ROWS, "torn")
     run_id = up.start_deployment(halt_at=MID_SCORING)
     up.wait_for_halt(run_id)
     up.process.kill()
     up.process.wait()
-    return KilledUp(run_id, bool(find_marked(up.home)), up.reviews("down"))
+    return run_id
+
+
+@pytest.mark.usefixtures("killed_run")
+def test_what_a_killed_up_leaves_behind_is_stopped_by_down(up: Deployed) -> None:
+    assert find_marked(up.home)
+    assert "stopped what was left behind: " in up.reviews("down").out
+    assert find_marked(up.home) == []
 
 
 @pytest.fixture(scope="module")
-def up_again(up: Deployed, killed_up: KilledUp, hook: Hook) -> Iterator[Deployed]:
+def up_again(up: Deployed, killed_run: str, hook: Hook) -> Iterator[Deployed]:
     """The next `reviews up` of that home, which watches the inbox."""
     settings = {"REVIEWS_ALERT_URL": hook.url, "REVIEWS_DRAIN_SECONDS": "200"}
     with bring_up(up.home, "--watch-inbox", **settings) as again:
         yield again
-
-
-def test_what_a_killed_up_leaves_behind_is_stopped_by_down(up: Deployed, killed_up: KilledUp) -> None:
-    assert killed_up.is_anything_left
-    assert "stopped what was left behind: " in killed_up.down.out
-    assert find_marked(up.home) == []
 
 
 def test_arriving_files_are_scored_at_once_and_what_a_killed_run_left_with_them(up_again: Deployed) -> None:
@@ -437,30 +381,17 @@ def test_arriving_files_are_scored_at_once_and_what_a_killed_run_left_with_them(
 
 
 def test_runs_of_an_up_that_was_killed_are_ended_by_the_next_and_alerted_of_once(
-    up_again: Deployed, killed_up: KilledUp, hook: Hook
+    up_again: Deployed, killed_run: str, hook: Hook
 ) -> None:
-    assert up_again.read_run(killed_up.run_id)["state_type"] == "CRASHED"
-    assert "RUNNING" not in up_again.list_task_states(killed_up.run_id)
-    assert len(wait_until(lambda: find_alerts(hook, killed_up.run_id), 30)) == 1
+    assert up_again.read_run(killed_run)["state_type"] == "CRASHED"
+    assert "RUNNING" not in up_again.list_task_states(killed_run)
+    assert len(wait_until(lambda: find_alerts(hook, killed_run), 30)) == 1
 
 
-@dataclass(frozen=True)
-class Stop:
-    """Two `reviews down` during a scoring run and one that ingests, of which the second did not wait."""
-
-    state: str
-    """How the run that ingests ended. It had failed, was retried, and went on when the first `down` waited."""
-    reported: Mapping[str, Any]
-    """What it told of the Parquet that it made, after it told of the archive."""
-    score_id: str
-    """The scoring run, which stood still."""
-    downs: Sequence[Finished]
-    status: int
-    """That of `reviews up`."""
-
-
-@pytest.fixture(scope="module")
-def stop(up_again: Deployed, broken_run: str) -> Stop:
+def test_a_stop_waits_for_runs_that_go_on_and_one_that_is_not_to_wait_cancels_them(
+    up_again: Deployed, broken_run: str
+) -> None:
+    """The run that failed is retried, and goes on when the first `down` waits; another one stands still."""
     archive = up_again.home / "archive" / "wrong.tar.gz"
     write_archive(archive)
     assert up_again.prefect("flow-run", "retry", broken_run).status == 0
@@ -468,31 +399,20 @@ def stop(up_again: Deployed, broken_run: str) -> Stop:
     write_reviews(up_again.home / "inbox" / "late.csv", ROWS, "late")
     up_again.wait_for_halt(score)
     goes_on = up_again.wait_for_halt(broken_run)
-    downs = [up_again.start_reviews("down")]
+    started = [up_again.start_reviews("down")]
     wait_until(lambda: "Waiting up to 200 s" in up_again.log.read_text(), 90)
     goes_on.resume()
-    state = up_again.wait_for_end(broken_run)
+    assert up_again.wait_for_end(broken_run) == "COMPLETED"
     # The attempt that failed has reported its archive too.
     wait_for_asset(up_again, "reviews://archive", broken_run, bytes=archive.stat().st_size)
-    reported = wait_for_asset(up_again, "reviews://parquet", broken_run)
-    downs.append(up_again.start_reviews("down", "--now"))
-    return Stop(state, reported, score, [each.wait() for each in downs], up_again.process.wait(10))
-
-
-def test_a_failed_run_that_is_retried_ends_well_and_what_was_made_is_told_with_its_rows(stop: Stop) -> None:
-    assert stop.state == "COMPLETED"
-    assert stop.reported["train"] == 6
-
-
-def test_a_stop_waits_for_runs_that_go_on_and_one_that_is_not_to_wait_cancels_them(
-    up_again: Deployed, stop: Stop
-) -> None:
-    assert (stop.status, stop.state) == (0, "COMPLETED")
-    assert [(each.status, each.err) for each in stop.downs] == [(0, ""), (0, "")]
+    assert wait_for_asset(up_again, "reviews://parquet", broken_run)["train"] == 6
+    started.append(up_again.start_reviews("down", "--now"))
+    downs = [each.wait() for each in started]
+    assert (up_again.process.wait(10), [(each.status, each.err) for each in downs]) == (0, [(0, "")] * 2)
     said = r"Waiting up to 200 s for .*score-reviews.*Ending score-reviews.*Down: everything is stopped"
-    assert re.match(said, stop.downs[0].out, re.DOTALL)
-    assert read_ended_state(up_again.home, stop.score_id) == ("CANCELLED", STOPPED)
-    assert "RUNNING" not in read_ended_tasks(up_again.home, stop.score_id)
+    assert re.match(said, downs[0].out, re.DOTALL)
+    assert read_ended_state(up_again.home, score) == ("CANCELLED", STOPPED)
+    assert "RUNNING" not in read_ended_tasks(up_again.home, score)
     assert find_marked(up_again.home) == []
 
 
