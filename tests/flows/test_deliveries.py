@@ -58,19 +58,6 @@ def test_runs_that_find_nothing_new_warn_of_a_late_source_and_emit_one_event(
 
 
 @pytest.mark.slow
-def test_a_source_that_is_late_again_causes_another_event(
-    delivered_home: Home, emitted: list[list[str]]
-) -> None:
-    backdate(delivered_home, days_ago=9)
-    run()
-    for days in (9, -9):
-        with open_warehouse(delivered_home.warehouse, write=True) as connection:
-            connection.execute(_MOVE, [days])
-        run()
-    assert emitted == [["shop-a"], ["shop-a"]]
-
-
-@pytest.mark.slow
 def test_a_file_with_far_more_rows_than_usual_is_named_by_its_run(
     delivered_home: Home, emitted: list[list[str]]
 ) -> None:
@@ -91,17 +78,3 @@ def test_a_day_counts_the_files_of_a_source_once_though_models_score_them_again(
     drop(scoring_home, "shop-a/copy.csv", "text\ngood film\n")
     run()
     assert ask(scoring_home.published, "SELECT source, files, rows FROM source_days") == [("shop-a", 2, 3)]
-
-
-@pytest.mark.slow
-def test_a_file_that_is_read_again_was_sent_once(scoring_home: Home) -> None:
-    drop(scoring_home, "shop-a/a.csv", "text,label\ngood film,pos\nbad plot,neg\n")
-    run()
-    scoring_home.sources.mkdir()
-    profile = (
-        '[columns]\ntext = "text"\ngiven_label = "label"\n[labels]\npositive = "pos"\nnegative = "neg"\n'
-    )
-    (scoring_home.sources / "shop-a.toml").write_text(profile, "utf-8")
-    [words] = run(rescan="shop-a").accuracy
-    assert " of 2 reviews " in words
-    assert ask(scoring_home.published, "SELECT source, files, rows FROM source_days") == [("shop-a", 1, 2)]

@@ -11,7 +11,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolUpdate
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import State, StateType
-from prefect.states import Completed, Pending, Running
+from prefect.states import Pending, Running
 
 from deployments.deployed_runs import end_abandoned_runs
 from deployments.draining import MESSAGE, drain
@@ -69,21 +69,6 @@ def read_states(client: SyncPrefectClient, run_id: UUID) -> tuple[State[object],
     return state, [each.state.type.value for each in task_runs if each.state]
 
 
-def test_a_stop_waits_for_the_run_that_goes_on_and_says_so(
-    stopped: Settings, client: SyncPrefectClient, run_id: UUID, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def complete() -> None:
-        with get_client(sync_client=True) as own:
-            own.set_flow_run_state(run_id, Completed(), force=True)
-
-    timer = threading.Timer(1, complete)
-    timer.start()
-    drain(replace(stopped, drain_seconds=60), threading.Event())
-    timer.join()
-    assert read_states(client, run_id)[0].type is StateType.COMPLETED
-    assert "Waiting up to 60 s for" in capsys.readouterr().out
-
-
 def test_a_run_that_does_not_end_in_time_is_cancelled_with_the_reason_and_its_task_runs_end(
     stopped: Settings, client: SyncPrefectClient, run_id: UUID
 ) -> None:
@@ -91,15 +76,6 @@ def test_a_run_that_does_not_end_in_time_is_cancelled_with_the_reason_and_its_ta
     state, task_states = read_states(client, run_id)
     assert (state.type, state.message) == (StateType.CANCELLED, MESSAGE)
     assert task_states == ["CRASHED"]
-
-
-def test_a_stop_that_is_not_to_wait_does_not(
-    stopped: Settings, client: SyncPrefectClient, run_id: UUID
-) -> None:
-    is_enough = threading.Event()
-    is_enough.set()
-    drain(replace(stopped, drain_seconds=3600), is_enough)
-    assert read_states(client, run_id)[0].type is StateType.CANCELLED
 
 
 def test_the_worker_gets_no_runs_after_a_stop_until_the_next_start(

@@ -290,16 +290,11 @@ def unknown_home(home: Home) -> Home:
 
 
 @pytest.mark.slow
-def test_a_text_of_which_the_model_knows_no_word_is_set_aside_and_refuses_no_file(unknown_home: Home) -> None:
+def test_a_text_without_a_known_word_refuses_no_file_and_stays_set_aside_at_a_release(
+    unknown_home: Home,
+) -> None:
     ledger = "select scored_files.status, counts->>'rows_scored' from scored_files, runs"
     assert ask(unknown_home.published, ledger) == [("scored", "1")]
-    query = "select rule, count(*) from quarantined_rows group by all"
-    assert ask(unknown_home.published, query) == [("text_no_known_word", 21)]
-    verify_home(unknown_home, lambda words: None)
-
-
-@pytest.mark.slow
-def test_a_text_without_a_known_word_stays_set_aside_at_a_release(unknown_home: Home) -> None:
     assert "still breaks text_no_known_word" in try_release(unknown_home)
     assert count(unknown_home, "quarantined_rows where released_at is null") == 21
 

@@ -5,8 +5,8 @@ import pytest
 from data_contracts.storage.home import Home
 from tasks.maintenance.verification import verify_home
 from tasks.warehouse.database.warehouse_connection import open_warehouse
-from tests.support.scoring_runs import CSV, copy_scored_home, count, drop, run, run_once
-from tests.support.small_home import ask, copy_home
+from tests.support.scoring_runs import CSV, count, drop, run
+from tests.support.small_home import ask
 
 
 @pytest.fixture
@@ -19,22 +19,6 @@ def list_moved(home: Home) -> list[str]:
     return sorted(path.relative_to(home.scored).as_posix() for path in home.scored.rglob("*.csv"))
 
 
-@pytest.fixture
-def moved_home(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
-    """A home whose scored file `a.csv` was moved."""
-    monkeypatch.setenv("REVIEWS_SCORED_FILES", "move")
-    return copy_home(home, "moved", fill_moved_home)
-
-
-def fill_moved_home(home: Home) -> None:
-    copy_scored_home(home, {"a.csv": CSV})
-    run()
-
-
-def test_scored_files_stay_where_they_are_unless_asked(scored_home: Home) -> None:
-    assert (scored_home.inbox / "a.csv").exists()
-
-
 @pytest.mark.slow
 def test_scored_files_go_to_a_folder_of_the_day_and_refused_ones_stay(moving: Home) -> None:
     drop(moving, "deep/a.csv", CSV)
@@ -44,32 +28,15 @@ def test_scored_files_go_to_a_folder_of_the_day_and_refused_ones_stay(moving: Ho
     assert refused.exists()
 
 
-LONG_NAME = f"{'n' * 251}.csv"
-
-
-@pytest.fixture(scope="module")
-def moved_twice(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """A home whose scored files were moved, and then others of the same names."""
-
-    def fill(home: Home) -> None:
-        copy_scored_home(home, {"a.csv": CSV, LONG_NAME: "text\ngood film\n"})
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["a.csv", f"{'n' * 251}.csv"])
+def test_a_file_of_a_name_that_is_taken_goes_under_another_however_long_it_is(
+    moving: Home, name: str
+) -> None:
+    for text in ("good film", "good plot"):
+        drop(moving, name, f"text\n{text}\n")
         run()
-        drop(home, "a.csv", "text\ngood plot\n")
-        drop(home, LONG_NAME, "text\nbad plot\n")
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("REVIEWS_SCORED_FILES", "move")
-        return run_once(tmp_path_factory.mktemp("moved"), fill).home
-
-
-@pytest.mark.slow
-def test_a_file_of_a_name_that_is_taken_goes_under_another(moved_twice: Home) -> None:
-    assert len([name for name in list_moved(moved_twice) if name.endswith("a.csv")]) == 2
-
-
-@pytest.mark.slow
-def test_a_name_that_is_taken_and_as_long_as_names_may_be_is_cut(moved_twice: Home) -> None:
-    assert len([name for name in list_moved(moved_twice) if name.endswith("nnn.csv")]) == 2
+    assert len(list_moved(moving)) == 2
 
 
 @pytest.mark.slow

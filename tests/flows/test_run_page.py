@@ -56,10 +56,6 @@ def test_progress_moves_on_the_page_and_ends_at_all_of_it(monkeypatch: pytest.Mo
     assert seen == [50.0, 75.0, 100.0, 100.0]
 
 
-def test_work_of_a_moment_leaves_no_progress_behind() -> None:
-    assert list_artifacts(run_work(2).state_details.flow_run_id) == []
-
-
 def test_a_run_is_named_by_what_it_did_and_ends_with_a_message_while_its_caller_gets_the_result() -> None:
     @flow
     def say() -> int:

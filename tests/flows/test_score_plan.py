@@ -12,7 +12,7 @@ from data_contracts.storage.home import Home
 from flows.command import startup
 from flows.command.cli import main
 from tests.support.scoring_runs import CSV, drop, plan, run
-from tests.support.small_home import promote_small_model, write_small_bundle
+from tests.support.small_home import promote_small_model
 
 
 def picture(folder: Path) -> dict[str, tuple[int, str]]:
@@ -73,32 +73,8 @@ def test_the_command_shows_the_plan(scoring_home: Home, monkeypatch: pytest.Monk
     assert (shown.exit_code, "fresh.csv" in shown.stdout, "old.csv" in shown.stdout) == (0, True, False)
 
 
-@pytest.mark.slow
-def test_a_run_does_what_its_plan_said(scored_home: Home) -> None:
-    promote_small_model(scored_home, seed=1)
-    drop(scored_home, "b.csv", "text\ngood plot\n")
-    planned = plan(rescore=True)
-    summary = run(rescore=True)
-    assert summary.model_id == planned.model_id
-    assert len(planned.files) == summary.files_scored + summary.files_rescored
-    assert sum(file.rows or 0 for file in planned.files) == 4
-
-
 def test_an_altered_bundle_is_told_before_a_run(scoring_home: Home) -> None:
     (next(scoring_home.bundles.iterdir()) / "vocabulary.json").write_text('["film"]')
     drop(scoring_home, "a.csv", CSV)
     with pytest.raises(BundleError, match="was altered"):
         plan()
-
-
-def test_a_model_that_is_not_promoted_is_not_planned_with(home: Home) -> None:
-    write_small_bundle(home)
-    assert plan().model_id is None
-
-
-@pytest.mark.slow
-def test_a_refused_file_that_is_named_is_planned_again(scoring_home: Home) -> None:
-    path = drop(scoring_home, "odd.csv", "Verdict\ngood film\n")
-    run()
-    assert plan().files == ()
-    assert [(each.uri, each.why) for each in plan(files=[str(path)]).files] == [("odd.csv", "refused before")]

@@ -11,9 +11,8 @@ from prefect.client.schemas.filters import LogFilter
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import EngineContext
 from prefect.logging.handlers import APILogWorker
-from prefect.states import Cancelled, Crashed, Pending
+from prefect.states import Crashed, Pending
 
-from deployments.local_server.status import describe_deployment, read_deployment
 from deployments.settings import load_settings
 from deployments.work_pool import keep_queues, make_pool
 from tasks.stages.queue_turns import take_turn
@@ -104,28 +103,6 @@ def test_runs_that_were_asked_for_start_one_at_a_time_in_order_whatever_becomes_
     assert started == asked
 
 
-def test_status_counts_the_runs_that_wait(queue: Queue) -> None:
-    for parameters in ASKED:
-        queue.ask(**parameters)
-    run = queue.start_next()
-    assert run
-    assert "    waits 2 runs" in describe_deployment(read_deployment(queue.client, queue.name))
-    queue.end(run, Crashed())
-
-
-def test_a_waiting_run_that_is_cancelled_blocks_no_other(queue: Queue) -> None:
-    first, second, third = [queue.ask(number=number) for number in range(3)]
-    run = queue.start_next()
-    assert run
-    assert run.id == first
-    queue.end(queue.client.read_flow_run(second), Cancelled())
-    queue.end(run, Crashed())
-    last = queue.start_next()
-    assert last
-    assert last.id == third
-    queue.end(last, Crashed())
-
-
 def test_scheduled_runs_that_waited_when_an_equal_one_started_are_coalesced_at_its_end(queue: Queue) -> None:
     queue.schedule(rescore=True)
     late = [queue.schedule(rescore=True) for _ in range(3)]
@@ -135,13 +112,6 @@ def test_scheduled_runs_that_waited_when_an_equal_one_started_are_coalesced_at_i
     states = [queue.read_state(each) for each in late]
     assert all(state.is_completed() for state in states)
     assert all(f"Coalesced into the run {run.name} ({run.id})" in str(state.message) for state in states)
-
-
-def test_a_run_that_failed_coalesces_too_since_the_others_would_fail_alike(queue: Queue) -> None:
-    run, late = queue.client.read_flow_run(queue.schedule()), queue.schedule()
-    with pytest.raises(ValueError, match="bad"):
-        do(run, ValueError("bad"))
-    assert queue.read_state(late).is_completed()
 
 
 def test_a_run_that_is_interrupted_coalesces_none_so_that_the_next_takes_its_place(queue: Queue) -> None:
