@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
 
+import duckdb
 import pytest
 from click.testing import CliRunner
 
@@ -12,7 +14,7 @@ from data_contracts.errors import ReviewsError, StoreError, StoreUnreachableErro
 from data_contracts.storage.home import Home
 from flows.command.cli import main
 from flows.score_reviews import score_reviews
-from tasks.delivery.delivering import ExportRequest, export
+from tasks.delivery.delivering import EXPORTED, ExportRequest, export
 from tasks.labelling.intake import list_stored_sheets
 from tasks.maintenance import forgetting
 from tasks.maintenance.forgetting import ForgetRequest
@@ -158,6 +160,23 @@ def test_files_and_backups_that_may_still_hold_it_are_named_whatever_the_clock_s
     said = do_forget(home, "r2", "review")
     for path in (backup, home.scored, copy):
         assert f"may still hold it: {path}" in said
+
+
+@pytest.mark.slow
+def test_what_is_forgotten_leaves_the_exports_of_the_home(home: Home) -> None:
+    export(home, None, ExportRequest())
+    export(home, None, ExportRequest("csv", replace(EXPORTED, rows="current")))
+    assert "export" not in do_forget(home, "r2", "review")
+    files = f"read_parquet('{home.exports}/**/*.parquet', hive_partitioning = true)"
+    assert duckdb.execute(f"select row_number from {files}").fetchall() == [(1,)]
+    assert SECRET not in (home.current_export / "latest_scores.csv").read_text()
+
+
+@pytest.mark.slow
+def test_an_export_of_an_earlier_version_may_still_hold_it(home: Home) -> None:
+    export(home, None, ExportRequest())
+    (home.exports / "_delivered.json").rename(home.exports / "_exported.json")
+    assert f"may still hold it: export: {home.exports}" in do_forget(home, "r2", "review")
 
 
 @pytest.mark.slow
