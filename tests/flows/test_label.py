@@ -60,9 +60,3 @@ def test_a_sheet_that_was_filled_in_comes_back_through_the_inbox(home: Home) -> 
     assert (summary.files_found, summary.taken.sheets, summary.skipped) == (1, ("labels/mine.csv",), ())
     assert summary.taken.labels == 8
     assert "nothing to label" in label().output
-
-
-@pytest.mark.slow
-def test_a_sheet_does_not_replace_a_file_of_the_home(home: Home) -> None:
-    assert label("--csv", str(home.warehouse)).exit_code == 2
-    assert label("--csv", str(home.inbox / "a.csv")).exit_code == 2

@@ -1,6 +1,5 @@
 """Tests of `reviews models`: list, compare, promote, refuse and roll back."""
 
-import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -108,28 +107,6 @@ def test_two_models_are_compared_with_what_the_gate_would_decide_and_nothing_cha
     assert "The gate would " in shown.stdout
     assert ask(home.warehouse, "select count(*) from gate_checks") == [(0,)]
     assert ask(home.warehouse, "select count(*) from promotions") == [(1,)]
-
-
-def test_a_model_against_itself_is_no_better(champion: str) -> None:
-    figures = json.loads(reviews("compare", "champion", "champion", "--format", "json").stdout)
-    by_name = {row["figure"]: row for row in figures}
-    assert (by_name["log_loss"]["gain"], by_name["mcnemar_p"]["challenger"]) == (0, 1)
-    assert by_name["gate"]["passed"] is False
-
-
-@pytest.mark.parametrize(
-    ("name", "says"),
-    [
-        ("nobody", "No model 'nobody' is known. `reviews models` lists"),
-        ("cnn_lstm", "begins the ids of several models"),
-    ],
-)
-def test_a_name_that_means_no_one_model_is_wrong_usage(
-    champion: str, challenger: str, name: str, says: str
-) -> None:
-    refused = reviews("compare", name)
-    assert refused.exit_code == 2
-    assert says in refused.stderr
 
 
 def test_the_first_model_is_promoted_without_a_comparison(home: Home) -> None:

@@ -199,14 +199,6 @@ def test_of_a_file_only_the_row_that_is_named_is_released(undecodable_home: Home
     assert sorted(found) == [(2,), (3,)]
 
 
-@pytest.mark.parametrize(
-    "name", ["3fa94c12ab07", "abc:1", "3fa94c12ab07:x", "zzzzzzzz:1", ":1", "3fa94c12ab07:-1"]
-)
-def test_what_names_no_row_is_wrong_usage(name: str) -> None:
-    with pytest.raises(UsageError, match="names no row"):
-        parse_row_name(name)
-
-
 def test_a_name_of_no_open_row_is_wrong_usage(long_row: Home) -> None:
     with pytest.raises(UsageError, match="no open row has this name"):
         release_all(long_row, Choice(rows=(("0" * 12, 2),)))
@@ -297,25 +289,6 @@ def test_a_text_without_a_known_word_refuses_no_file_and_stays_set_aside_at_a_re
     assert ask(unknown_home.published, ledger) == [("scored", "1")]
     assert "still breaks text_no_known_word" in try_release(unknown_home)
     assert count(unknown_home, "quarantined_rows where released_at is null") == 21
-
-
-@pytest.mark.slow
-def test_a_text_is_released_once_one_of_the_models_knows_a_word_of_it(
-    unknown_home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-
-    def know_emoji(scorer: Scorer, texts: EncodedTexts, *sources: object) -> ScoredTexts:
-        found = score_encoded(scorer, texts)
-        rates = np.where(found.oov_rate == 1, np.arange(len(found.oov_rate)) == 0, found.oov_rate)
-        return replace(found, oov_rate=rates.astype(np.float32))
-
-    monkeypatch.setattr(scored_rows, "score_encoded", know_emoji)
-    said = release_all(unknown_home)
-    assert said.count("still breaks text_no_known_word") == 1
-    assert "Released 20 rows" in said
-    assert count(unknown_home, "quarantined_rows where released_at is null") == 1
-    assert count(unknown_home, "scored_reviews") == 21
-    verify_home(unknown_home, lambda words: None)
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
-"""Tests of the artifacts on a run's page during its work."""
+"""Tests of what a run shows of its work: artifacts, its name, and log lines with figures."""
 
+import logging
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -11,8 +12,12 @@ from prefect.client.schemas.filters import ArtifactFilter
 from prefect.client.schemas.objects import State
 
 from data_contracts.errors import ReviewsError
+from data_contracts.storage.home import Home
+from flows.score_reviews import score_reviews
 from tasks.stages import log_messages, run_page
 from tasks.stages.run_page import end_completed, name_failure, name_run, show_live_progress
+from tasks.support.json_log import FIGURES
+from tests.support.scoring_runs import CSV, drop
 
 pytestmark = pytest.mark.server
 
@@ -91,3 +96,22 @@ def test_the_name_of_a_failed_run_says_what_failed() -> None:
     with get_client(sync_client=True) as client:
         run = client.read_flow_run(state.state_details.flow_run_id)
     assert run.name == "fail 7 failed: monday.csv: is gone"
+
+
+def test_a_scoring_run_logs_one_line_a_stage_with_its_figures(
+    scoring_home: Home, caplog: pytest.LogCaptureFixture
+) -> None:
+    drop(scoring_home, "a.csv", CSV)
+    with caplog.at_level(logging.INFO, "prefect.flow_runs"):
+        score_reviews()
+    figures = [getattr(record, FIGURES) for record in caplog.records if hasattr(record, FIGURES)]
+    lines = {each["stage"]: each for each in figures}
+    assert lines["find-new-files"].items() >= {"files_found": 1, "files_new": 1, "files_known": 0}.items()
+    assert (
+        lines["commit-part"].items() >= {"files_scored": 1, "rows_scored": 2, "rows_quarantined": 1}.items()
+    )
+    assert all("seconds" in figures for figures in lines.values())
+    run = lines["score-reviews"]
+    assert run["home"] == str(scoring_home.folder)
+    assert run.items() >= {"files_found": 1, "files_scored": 1, "rows_scored": 2, "files_refused": 0}.items()
+    assert not {"files_left", "rows_left", "label_sheets"} & run.keys()

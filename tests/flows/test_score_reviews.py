@@ -6,10 +6,9 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -450,20 +449,6 @@ def test_files_older_than_since_are_left_out_and_stay_new(scoring_home: Home) ->
     assert run(since=datetime(2020, 1, 1)).files_scored == 1
     assert count(scoring_home, "inbox_files") == 1
     assert [(file.uri, file.why) for file in plan().files] == [("old.csv", "new")]
-
-
-def test_a_time_without_a_zone_is_utc(scoring_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
-    path = drop(scoring_home, "a.csv", CSV)
-    os.utime(path, (noon.timestamp(), noon.timestamp()))
-    monkeypatch.setenv("TZ", "America/New_York")
-    time.tzset()
-    try:
-        assert plan(since=datetime(2026, 3, 1, 12, 0, 1)).files_found == 0
-        assert plan(since=datetime(2026, 3, 1, 12)).files_found == 1
-    finally:
-        monkeypatch.undo()
-        time.tzset()
 
 
 IDLE_RUNS = """

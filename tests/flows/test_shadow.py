@@ -257,12 +257,6 @@ def test_a_model_whose_bundle_was_altered_can_not_be_the_shadow(empty_home: Home
     assert find_shadow(empty_home.warehouse) is None
 
 
-def test_without_a_champion_there_is_no_shadow(empty_home: Home) -> None:
-    write_small_bundle(empty_home, 1)
-    refused = reviews("models", "shadow", "start", "cnn_lstm-s1")
-    assert "No model has been promoted yet" in refused.stderr
-
-
 @pytest.mark.slow
 def test_the_commands_start_prolong_show_and_stop_the_shadow(empty_home: Home) -> None:
     copy_scoring_home(empty_home)

@@ -12,7 +12,7 @@ from data_contracts.errors import UsageError
 from data_contracts.sources.profile import parse_profile
 from data_contracts.storage.home import Home
 from flows.command.cli import main
-from tests.support.scoring_runs import drop, list_said, run
+from tests.support.scoring_runs import describe, drop, list_said, run
 from tests.support.small_home import ask
 
 PROFILE = """
@@ -39,12 +39,6 @@ EXPORT = "No|Title|Body|Day|Points\n7|good|film|03/04/2026|20\n8|bad|plot|04/04/
 """Two reviews that only a person can read: a scale of 20, days before months, two columns of text."""
 
 
-def describe(home: Home, source: str, profile: str = PROFILE) -> None:
-    """Write the profile of a source."""
-    home.sources.mkdir(exist_ok=True)
-    (home.sources / f"{source}.toml").write_text(profile, "utf-8")
-
-
 def list_rows(home: Home) -> list[tuple[Any, ...]]:
     return ask(
         home.published,
@@ -61,8 +55,8 @@ ROWS = [
 
 @pytest.mark.slow
 def test_a_wrong_profile_delays_the_files_of_its_source_alone_until_it_is_mended(scoring_home: Home) -> None:
-    describe(scoring_home, "shop-a")
-    describe(scoring_home, "wrong", "[columns]\ntitel = 'a'\n")
+    describe(scoring_home, PROFILE, "shop-a")
+    describe(scoring_home, "[columns]\ntitel = 'a'\n", "wrong")
     drop(scoring_home, "shop-a/2026-04.csv", EXPORT)
     drop(scoring_home, "wrong/2026-04.csv", EXPORT.replace("\n7|", "\n17|").replace("\n8|", "\n18|"))
     [skipped] = run().skipped
@@ -72,7 +66,7 @@ def test_a_wrong_profile_delays_the_files_of_its_source_alone_until_it_is_mended
     query = "select distinct source, profile_version is null from {}"
     for table in ("scored_files", "lineage"):
         assert ask(scoring_home.published, query.format(table)) == [("shop-a", False)]
-    describe(scoring_home, "wrong")
+    describe(scoring_home, PROFILE, "wrong")
     run()
     mended = [(f"1{number}", *values, "wrong") for number, *values, _ in ROWS]
     assert list_rows(scoring_home) == [*mended, *ROWS]
@@ -80,7 +74,7 @@ def test_a_wrong_profile_delays_the_files_of_its_source_alone_until_it_is_mended
 
 @pytest.mark.slow
 def test_a_named_file_is_read_by_the_profile_that_is_named(scoring_home: Home, tmp_path: Path) -> None:
-    describe(scoring_home, "shop-a")
+    describe(scoring_home, PROFILE, "shop-a")
     path = tmp_path / "backfill.csv"
     path.write_text(EXPORT)
     run(files=[str(path)], source="shop-a")
@@ -88,7 +82,7 @@ def test_a_named_file_is_read_by_the_profile_that_is_named(scoring_home: Home, t
 
 
 def test_a_file_without_a_column_of_its_profile_waits_until_one_of_them_is_mended(scoring_home: Home) -> None:
-    describe(scoring_home, "shop-a")
+    describe(scoring_home, PROFILE, "shop-a")
     drop(scoring_home, "shop-a/no-text.csv", "No|Text\n1|good film\n")
     drop(scoring_home, "shop-a/no-rating.csv", "No|Title|Body|Day\n1|good film\n")
     skipped = run().skipped
@@ -133,7 +127,7 @@ def call(home: Home, *arguments: str) -> tuple[int, str]:
 
 
 def test_a_check_shows_how_a_file_is_read(scoring_home: Home, tmp_path: Path) -> None:
-    describe(scoring_home, "shop-a")
+    describe(scoring_home, PROFILE, "shop-a")
     path = tmp_path / "a.csv"
     path.write_text(EXPORT + "9|so|so|never|15\n")
     status, said = call(scoring_home, "check", "shop-a", str(path))
@@ -148,7 +142,7 @@ def test_a_check_says_that_a_run_would_refuse_the_file_for_values_that_the_profi
     scoring_home: Home, tmp_path: Path, rows_unread: int
 ) -> None:
     described = '[columns]\ntext = "text"\nreviewed_at = "Day"\n[severity]\ndates = "quarantine"\n'
-    describe(scoring_home, "shop-a", described)
+    describe(scoring_home, described, "shop-a")
     path = tmp_path / "a.csv"
     path.write_text("text,Day\n,never\n" + "good film,never\n" * (rows_unread - 1) + "bad plot,2026-03-27\n")
     said = call(scoring_home, "check", "shop-a", str(path))[1]
@@ -227,8 +221,8 @@ def test_a_proposal_keeps_the_array_that_the_user_names(scoring_home: Home, tmp_
 
 
 def test_the_list_has_folders_profiles_and_what_is_wrong_with_them(scoring_home: Home) -> None:
-    describe(scoring_home, "shop-a")
-    describe(scoring_home, "shop-b", "[columns]\n")
+    describe(scoring_home, PROFILE, "shop-a")
+    describe(scoring_home, "[columns]\n", "shop-b")
     drop(scoring_home, "shop-c/a.csv", "text\ngood film\n")
     status, said = call(scoring_home, "list")
     lines = dict(line.split(maxsplit=1) for line in said.splitlines())

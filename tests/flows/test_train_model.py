@@ -17,7 +17,7 @@ from prefect.states import Pending
 
 import tasks.stages.train
 import tasks.training.dataset
-from data_contracts.errors import ContractError, SourceError, UsageError, WarehouseBusyError
+from data_contracts.errors import ContractError, SourceError, WarehouseBusyError
 from data_contracts.storage.home import Home
 from deployments.settings import load_settings
 from flows.train_model import TrainingSummary, train_model
@@ -310,8 +310,3 @@ def test_a_run_that_is_retried_does_not_train_again(
         flow_run = client.read_flow_run(failed.state_details.flow_run_id)
     summary: Any = run_flow(train_model, flow_run=flow_run, parameters=parameters)
     assert summary.reason == "asked for: --promote never"
-
-
-def test_a_gpu_that_is_not_there_is_refused_before_anything_is_read(empty_home: Home) -> None:
-    with pytest.raises(UsageError, match="finds no GPU"):
-        train_model("cnn_lstm", device="gpu")

@@ -7,6 +7,7 @@ import pytest
 
 from data_contracts.errors import UsageError
 from data_contracts.storage.home import Home
+from flows.grants import grant, is_granted
 from flows.ingest_reviews import ingest_reviews
 from flows.score_reviews import score_reviews
 from tasks.scoring.plan import ScoringRequest, find_pending_files
@@ -75,6 +76,13 @@ def test_a_file_that_was_scored_by_a_name_with_dots_is_not_scored_by_its_own(hom
         add_row(connection, "scored_files", model_id="m", bytes=before.size, committed_at=NOON, **scored)
     found = find_pending_files(home, named, record=False)
     assert (found.new, found.files_found) == ((), 1)
+
+
+def test_a_command_grants_what_it_names_for_its_own_call_alone() -> None:
+    with grant(["/a", "/b"]):
+        assert is_granted(["/a"])
+        assert not is_granted(["/a", "/c"])
+    assert not is_granted(["/a"])
 
 
 @pytest.mark.parametrize("archive", ["http://127.0.0.1:9/latest/meta-data", "/etc/passwd", "creds.csv"])
