@@ -1,10 +1,11 @@
-"""Tests of the metrics against hand-computed values."""
+"""Tests of the metrics against hand-computed values, and of the linear baseline."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.evaluation.baseline import fit_baseline
 from models.evaluation.metrics import evaluate_lengths, evaluate_scores
 
 SCORES = np.array([0.9, 0.8, 0.5, 0.3, 0.1])
@@ -54,3 +55,39 @@ def test_classes_of_length_hold_their_own_reviews() -> None:
         (50, 1, 1.0, 0.5),
         (1000, 1, 1.0, 2.0),
     ]
+
+
+PRAISE = ["a warm and lively film", "warm, lively, funny", "the cast is warm", "so funny, so lively"]
+BLAME = ["a cold and tired film", "cold, tired, dull", "the cast is cold", "so dull, so tired"]
+LABELS = ["pos"] * 4 + ["neg"] * 4
+
+
+@pytest.mark.slow
+def test_it_learns_words_that_tell_the_labels_apart() -> None:
+    result = fit_baseline(PRAISE + BLAME, LABELS, ["warm and funny", "cold and dull"], ["pos", "neg"])
+    assert result.test_accuracy == 1.0
+    assert (result.train_reviews, result.test_reviews) == (8, 2)
+
+
+@pytest.mark.slow
+def test_it_learns_pairs_of_words() -> None:
+    texts = [
+        "not good",
+        "not good at all",
+        "so good",
+        "so good",
+        "not bad",
+        "not bad at all",
+        "so bad",
+        "so bad",
+    ]
+    labels = ["neg", "neg", "pos", "pos", "pos", "pos", "neg", "neg"]
+    assert fit_baseline(texts, labels, texts, labels).test_accuracy == 1.0
+
+
+@pytest.mark.slow
+def test_it_reads_the_words_that_the_models_read() -> None:
+    result = fit_baseline(
+        PRAISE + BLAME, LABELS, ["WARM!<br />Funny...", "cold<br /><br />DULL"], ["pos", "neg"]
+    )
+    assert result.test_accuracy == 1.0

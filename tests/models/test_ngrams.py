@@ -1,4 +1,4 @@
-"""Tests that n-grams are distinguished, counted once per review, and weighted as in Wang and Manning."""
+"""Tests that n-grams are distinguished, found, counted once per review, and weighted as in Wang and Manning."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from models.training.journal import QUIET
 from models.training.reviews import LabelledReviews
-from models.wide_lstm import training_recipe
+from models.wide_lstm import number_table, training_recipe
 from models.wide_lstm.ngrams import (
     LONGEST,
     NgramModel,
@@ -21,6 +21,7 @@ from models.wide_lstm.ngrams import (
     fit_ngrams,
     number_ngrams,
 )
+from models.wide_lstm.number_table import make_number_table
 from tests.support.small_models import give_reviews, make_small_wide_variant
 from tests.support.wide_trainings import make_praise_or_blame
 
@@ -165,3 +166,37 @@ def test_a_review_with_a_label_counts_by_that_label_whatever_the_first_fit_says(
     [positive] = counted
     assert positive[:60].tolist() == (wrong > 0.5).tolist()
     assert (positive[60:] == (others.positive > 0.5)).mean() > 0.9
+
+
+LARGEST = 2**62
+
+
+def list_numbers(numbers: set[int]) -> NDArray[np.int64]:
+    return np.array(sorted(numbers), np.int64)
+
+
+@given(st.sets(st.integers(1, LARGEST), max_size=60), st.lists(st.integers(1, LARGEST), max_size=20))
+def test_a_number_of_the_list_has_its_place_and_another_has_none(
+    numbers: set[int], others: list[int]
+) -> None:
+    listed = list_numbers(numbers)
+    sought = np.concatenate([listed, np.array(others, np.int64)])
+    place = {number: at for at, number in enumerate(listed.tolist())}
+    assert make_number_table(listed).find(sought).tolist() == [
+        place.get(number, -1) for number in sought.tolist()
+    ]
+
+
+def test_numbers_that_share_a_slot_are_all_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def crowd(numbers: NDArray[np.int64], slots: int) -> NDArray[np.intp]:
+        return np.full(len(numbers), slots - 1)
+
+    monkeypatch.setattr(number_table, "_hash", crowd)
+    listed = np.arange(1, 30)
+    table = make_number_table(listed)
+    assert table.find(np.append(listed, 99)).tolist() == [*range(29), -1]
+
+
+def test_the_number_0_is_not_in_the_table() -> None:
+    table = make_number_table(np.array([0, 7], np.int64))
+    assert table.find(np.array([7, 8], np.int64)).tolist() == [1, -1]

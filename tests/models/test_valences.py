@@ -10,7 +10,6 @@ from models.own_labels.valences import (
     STRESSED,
     average_valence,
     look_up_words,
-    read_lexicon,
 )
 from models.tokenizer import encode_reviews
 
@@ -76,21 +75,3 @@ def test_ids_beyond_the_lexicon_have_no_valence() -> None:
     encoded = encode_reviews(["good kettle new"], {**WORD_IDS, "new": 900}, 30)
     assert average_valence(LEXICON, encoded) == pytest.approx([GOOD / 3])
     assert average_valence(NO_WORDS, encoded).tolist() == [0]
-
-
-@pytest.mark.parametrize(
-    "rows",
-    [
-        [[2, 1.0, 0], [1, 1.0, 0]],
-        [[0, 1.0, 0]],
-        [[-3, 1.0, 0]],
-        [[len(WORDS) + 1, 1.0, 0]],
-        [[1, float("nan"), 0]],
-        [[1, 1.0, 4]],
-        [[1, 1.0, -1]],
-        [[1]],
-    ],
-)
-def test_rows_that_make_no_lexicon_are_refused(rows: list[list[float]]) -> None:
-    with pytest.raises(ValueError, match=r"lexicon|unpack"):
-        read_lexicon(rows, len(WORDS))
