@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -76,6 +77,13 @@ def test_the_floor_rises_with_what_is_held_but_not_above_what_was_promised() -> 
 def test_where_titles_differ_the_same_figures_say_less() -> None:
     fallen = [0.9] * 30 + [0.8] * 4
     assert judge(make_stream(fallen)).evidence > 3 * judge(make_stream(fallen, spread=2.0)).evidence
+
+
+def test_reviews_that_are_each_there_four_times_say_as_much_as_one_of_four() -> None:
+    fallen = [0.9] * 30 + [0.8] * 4
+    copied = replace(OWN, reviews=4 * OWN.reviews)
+    found = judge(make_stream(fallen, 400, promise=copied, spread=4.0))
+    assert found.evidence == pytest.approx(judge(make_stream(fallen)).evidence)
 
 
 def test_the_fall_of_one_source_is_found_though_others_hold_and_each_has_its_standing() -> None:

@@ -20,8 +20,3 @@ def send(store: Path, name: str, content: str = CSV) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content, "utf-8")
     return f"file://{path}"
-
-
-def list_files(folder: Path) -> list[str]:
-    """Return the paths of all files in a folder, within it."""
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
