@@ -61,8 +61,10 @@ docs: $(STAMP) ## Write what the pages repeat of the code, and the answers of a 
 faults: $(STAMP) ## Kill commands at every fault point and at 50 random moments (half an hour)
 	$(BIN)/python -m tests.faults
 
-mutations: $(STAMP) ## Put small faults into a copy and see which tests catch them (a quarter of an hour)
-	$(BIN)/python -m tests.mutations
+mutations: $(STAMP) ## Change the core in small ways, one at a time, and say what share the tests catch (hours; make mutations CORE='tasks.warehouse.commit*')
+	$(BIN)/mutmut run $(CORE)
+	@$(BIN)/mutmut export-cicd-stats > /dev/null
+	@$(BIN)/python -c 'import json; f = json.load(open("mutants/mutmut-cicd-stats.json")); n = f["killed"] + f["timeout"]; print(f"caught: {n} of {n + f[\"survived\"]}; no test reaches {f[\"no_tests\"]} more")'
 
 explore: $(STAMP) ## Use, kill, damage and mend a home in any order for an hour, every promise checked (make explore MINUTES=10)
 	$(BIN)/python -m tests.explore $(if $(SEED),--seed $(SEED),--minutes $(MINUTES))

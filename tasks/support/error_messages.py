@@ -96,9 +96,7 @@ def _describe_encoding_error(error: UnicodeError) -> str:
         return f"The output can't be encoded in {error.encoding}. Next: set PYTHONIOENCODING=utf-8."
     held = getattr(error, "object", "")
     held = held if isinstance(held, bytes) else str(held)
-    return (
-        f"A name or text is not UTF-8: {held[:_SHOWN]!a}. Next: rename the file, or write it in UTF-8."
-    )
+    return f"A name or text is not UTF-8: {held[:_SHOWN]!a}. Next: rename the file, or write it in UTF-8."
 
 
 def _describe_prefect_settings(error: Exception, variables: Collection[str]) -> str | None:
