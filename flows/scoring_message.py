@@ -154,11 +154,10 @@ def name_labels(taken: TakenLabels) -> str:
     """Return in words which labels a run took in, and from which files; nothing where none was new or changed."""
     if not taken.sheets:
         return ""
-    replaced = f", {taken.replaced:,} replaced by that of a later file" if taken.replaced else ""
     older = f", {taken.older:,} given by a later file too" if taken.older else ""
-    withdrawn = f", {len(taken.lost):,} withdrawn" if taken.lost else ""
+    withdrawn = f", {taken.lost:,} withdrawn" if taken.lost else ""
     files = name_files(taken.sheets, _FILES_NAMED)
-    return f"{count(taken.labels, 'label')} taken in{replaced}{older}{withdrawn}: {files}"
+    return f"{count(taken.labels, 'label')} taken in{older}{withdrawn}: {files}"
 
 
 def describe_plan(plan: ScoringPlan) -> str:

@@ -18,7 +18,7 @@ def count_labels(taken: TakenLabels) -> dict[str, int]:
     counts = {
         "label_sheets": len(taken.sheets),
         "labels_taken": taken.labels,
-        "labels_withdrawn": len(taken.lost),
+        "labels_withdrawn": taken.lost,
     }
     return counts if any(counts.values()) else {}
 
