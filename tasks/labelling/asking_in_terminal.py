@@ -108,12 +108,9 @@ def describe_review(review: ChosenReview, number: int, total: int) -> str:
         *([f"review {review.review_id}"] if review.review_id else []),
         *([f"written {review.written_on}"] if review.written_on else []),
     ]
-    return f"[{number} of {total}]  " + escape_controls("  ".join(_shorten(part) for part in parts))
-
-
-def _shorten(name: str) -> str:
-    """Return a name that leaves room for the others."""
-    return name if len(name) <= 40 else f"{name[:39]}…"
+    # A long name leaves room for the others.
+    shown = "  ".join(part if len(part) <= 40 else f"{part[:39]}…" for part in parts)
+    return f"[{number} of {total}]  {escape_controls(shown)}"
 
 
 def fit_text(text: str, screen: Screen) -> str:

@@ -6,7 +6,7 @@ before the others, from all, so that the accuracy on them is that of the model; 
 `review_key`, which is a digest. Texts are read of the chosen reviews alone.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,7 +123,12 @@ def choose_reviews(
         chosen = _choose(connection, wanted, request.count, done)
         if not chosen:
             _require_known(connection, request)
-        return [_read(connection, place, drawn, request) for place, drawn in chosen]
+        reviews = []
+        for place, drawn in chosen:  # each by its place, so that no other text is decompressed
+            said = UNCERTAIN if drawn == RANDOM and request.movie else drawn
+            [row] = connection.execute(_READ, {"place": place, "drawn": said}).fetchall()
+            reviews.append(ChosenReview(*row))
+        return reviews
 
 
 def _require_known(connection: duckdb.DuckDBPyConnection, request: LabelRequest) -> None:
@@ -144,7 +149,7 @@ def _require_known(connection: duckdb.DuckDBPyConnection, request: LabelRequest)
 def _choose(
     connection: duckdb.DuckDBPyConnection, wanted: dict[str, Any], count: int, done: set[str]
 ) -> list[tuple[int, str]]:
-    """Return the place of each review to ask about, and why it was chosen."""
+    """Return the place of each review to ask about, and why it was chosen, in the order of `MIX`."""
     quotas = {kind: sum(MIX[place % len(MIX)] == kind for place in range(count)) for kind in _ORDERS}
     picked: dict[str, list[_Candidate]] = {}
     for kind in (RANDOM, UNLIKE):
@@ -153,16 +158,9 @@ def _choose(
     # Where there are too few of the others, their places are filled.
     rest = count - sum(map(len, picked.values()))
     picked[UNCERTAIN] = _pick(connection, wanted, UNCERTAIN, rest, done)
-    return [(each.place, kind) for kind, each in _mix(picked)]
-
-
-def _mix(picked: dict[str, list[_Candidate]]) -> Iterator[tuple[str, _Candidate]]:
-    """Yield the candidates of all kinds in the order of `MIX`."""
     left = {kind: iter(each) for kind, each in picked.items()}
-    for place in range(len(MIX) * max(map(len, picked.values()), default=0)):
-        kind = MIX[place % len(MIX)]
-        if (found := next(left[kind], None)) is not None:
-            yield kind, found
+    in_turn = MIX * max(map(len, picked.values()))
+    return [(each.place, kind) for kind in in_turn if (each := next(left[kind], None)) is not None]
 
 
 def _pick(
@@ -194,15 +192,6 @@ def _drop_given(connection: duckdb.DuckDBPyConnection, candidates: Sequence[_Can
         for each in candidates
         if each.text_sha256 not in given_texts and each.review_key not in given_keys
     ]
-
-
-def _read(
-    connection: duckdb.DuckDBPyConnection, place: int, drawn: str, request: LabelRequest
-) -> ChosenReview:
-    """Read one chosen review; by its place, so that no other text is decompressed."""
-    said = UNCERTAIN if drawn == RANDOM and request.movie else drawn
-    [row] = connection.execute(_READ, {"place": place, "drawn": said}).fetchall()
-    return ChosenReview(*row)
 
 
 def _list(

@@ -3,7 +3,8 @@
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -45,6 +46,11 @@ class GivenLabel:
         """Return whether it gives neither a label nor stars."""
         return self.label is None and self.stars is None
 
+    @property
+    def sentiment(self) -> str | None:
+        """Return the label, or what the stars imply."""
+        return self.label or name_rated_sentiment(self.stars)
+
 
 @dataclass(frozen=True)
 class LabelFile:
@@ -52,7 +58,7 @@ class LabelFile:
 
     found: FoundFile | SourceFile
     labels: tuple[GivenLabel, ...] = ()
-    trouble: str | None = field(default=None)
+    trouble: str | None = None
 
 
 def read_labels(found: FoundFile | SourceFile) -> LabelFile:
@@ -61,39 +67,64 @@ def read_labels(found: FoundFile | SourceFile) -> LabelFile:
     labels, unread, opposed = dict[str, GivenLabel](), list[int](), set[str]()
     try:
         for row in _read_rows(found):
-            if doubled := _find_doubled(row):
-                return LabelFile(found, trouble=_describe_doubled(doubled))
-            given = list(_read_row(row, changed_at))
-            others = {each.text_sha256 for each in given if _opposes(row, each, labels)}
-            opposed |= others
-            labels.update((label.text_sha256, label) for label in given)
-            unread += [] if _is_understood(row) and not others else [row["row_number"]]
+            # What was not read is in `extra` under the column's own name, or under ours if its value says nothing.
+            extra = row["extra"]
+            if doubled := next((name for name in extra if name.casefold() in ("label", "stars")), None):
+                return LabelFile(
+                    found,
+                    trouble=f"can't be read as labels (header_broken): `{doubled}` is the name of several of its "
+                    "columns, or another one means the same. Next: keep one of them, with all that you gave",
+                )
+            label = _make_label(row, changed_at)
+            is_usable = bool(_DIGEST.fullmatch(label.text_sha256)) and not _are_opposite(
+                label.label, name_rated_sentiment(label.stars)
+            )
+            before = labels.get(label.text_sha256)
+            # A session may correct its answers; of a sheet both rows may be the slip.
+            opposes = (
+                is_usable
+                and before is not None
+                and "labelled_at" not in extra
+                and _are_opposite(before.sentiment, label.sentiment)
+            )
+            if is_usable and (not label.is_skipped or extra.get("skipped")):
+                labels[label.text_sha256] = label
+            opposed |= {label.text_sha256} if opposes else set()
+            if opposes or not is_usable or {"given_label", "given_rating"} & extra.keys():
+                unread.append(row["row_number"])
     except FileRefusedError as error:
-        return LabelFile(found, trouble=_describe_refusal(error))
+        why = str(error) if error.rule == "bomb_suspected" else error.rule  # other details may quote the file
+        return LabelFile(
+            found,
+            trouble=f"can't be read as labels ({why}). Next: fill in a sheet of `reviews models label --csv FILE`, "
+            "and keep its columns; reviews belong in another folder of the inbox",
+        )
     except OSError as error:
         return LabelFile(found, trouble=f"can't be read: {error.strerror}")
     known = tuple(label for label in labels.values() if label.text_sha256 not in opposed)
     return LabelFile(found, known, _describe_unread(unread) if unread else None)
 
 
-def _opposes(row: Mapping[str, Any], label: GivenLabel, labels: Mapping[str, GivenLabel]) -> bool:
-    """Return whether a row of a sheet says the opposite of a row before; a session may correct its answers."""
-    before = labels.get(label.text_sha256)
-    if before is None or "labelled_at" in json.loads(row["extra"] or "{}"):
-        return False
-    return are_opposite((before.label, before.stars), (label.label, label.stars))
+def _make_label(row: Mapping[str, Any], changed_at: datetime) -> GivenLabel:
+    """Return what a row says, given when a session wrote that it was, else when the file was changed."""
+    labelled_at = changed_at
+    with suppress(ValueError):
+        written = datetime.fromisoformat(str(row["extra"].get("labelled_at")))
+        labelled_at = min(changed_at, written) if written.tzinfo else changed_at
+    is_random = row["extra"].get("drawn") == RANDOM
+    return GivenLabel(row["text"] or "", row["given_label"], row["given_rating"], is_random, labelled_at)
 
 
-def are_opposite(one: tuple[str | None, float | None], other: tuple[str | None, float | None]) -> bool:
-    """Return whether of two pairs of a label and stars one says positive and the other negative."""
-    said = {label or name_rated_sentiment(stars) for label, stars in (one, other)}
-    return said == {"positive", "negative"}
+def _are_opposite(one: str | None, other: str | None) -> bool:
+    """Return whether of two sentiments one is positive and the other negative."""
+    return {one, other} == {"positive", "negative"}
 
 
 def _describe_unread(unread: Sequence[int]) -> str:
     """Return which rows of a file can't be read, and what to do."""
+    named = ", ".join(f"{row:,}" for row in unread[:ROWS_NAMED]) + (", …" if len(unread) > ROWS_NAMED else "")
     return (
-        f"{count(len(unread), 'row')} of it can't be read as labels ({_list_numbers(unread)}). "
+        f"{count(len(unread), 'row')} of it can't be read as labels ({'row' if len(unread) == 1 else 'rows'} {named}). "
         "Next: leave `label_of` as it was, give `label` as positive or negative and `stars` as 1 to 10, of which 7 and "
         "more are positive and 4 and fewer negative, and on each text one answer: a row that contradicts one before it "
         "takes that one's label away too"
@@ -112,7 +143,7 @@ def may_hold(found: FoundFile | SourceFile, texts: Collection[str]) -> bool:
 def _read_rows(found: FoundFile | SourceFile) -> Iterator[dict[str, Any]]:
     """Yield the rows of a file of labels, in any format of review files: its text column is that of the digests.
 
-    Of each it has the columns that matter here.
+    Of each it has the columns that matter here, `extra` as a dictionary.
     """
     from data_contracts.sources.known_profiles import KnownProfile
     from tasks.reading.reader import read_review_file
@@ -123,73 +154,5 @@ def _read_rows(found: FoundFile | SourceFile) -> Iterator[dict[str, Any]]:
     limits = ContainerLimits(MOST_BYTES, MOST_BYTES, MOST_BYTES)
     options = ReadOptions(profile=profile, root=found.root, limits=limits)
     for batch in read_review_file(found.path, options):
-        yield from batch.select(_COLUMNS).to_pylist()
-
-
-def _list_numbers(rows: Sequence[int]) -> str:
-    """Name the first rows of some."""
-    named = ", ".join(f"{row:,}" for row in rows[:ROWS_NAMED])
-    return f"{'row' if len(rows) == 1 else 'rows'} {named}{', …' if len(rows) > ROWS_NAMED else ''}"
-
-
-def _describe_refusal(error: FileRefusedError) -> str:
-    """Return why a file can't be read, and what to do."""
-    why = str(error) if error.rule == "bomb_suspected" else error.rule  # other details may quote the file
-    return (
-        f"can't be read as labels ({why}). Next: fill in a sheet of `reviews models label --csv FILE`, and keep its "
-        "columns; reviews belong in another folder of the inbox"
-    )
-
-
-def _find_doubled(row: Mapping[str, Any]) -> str | None:
-    """Return the name of a column of answers in place of which another one was read; None if there is none.
-
-    What was not read is in `extra` under the column's own name.
-    """
-    return next(
-        (name for name in json.loads(row["extra"] or "{}") if name.casefold() in ("label", "stars")), None
-    )
-
-
-def _describe_doubled(name: str) -> str:
-    """Return why a file in which two columns may have the answers can't be read, and what to do."""
-    return (
-        f"can't be read as labels (header_broken): `{name}` is the name of several of its columns, or another one "
-        "means the same. Next: keep one of them, with all that you gave"
-    )
-
-
-def _read_row(row: Mapping[str, Any], changed_at: datetime) -> Iterator[GivenLabel]:
-    """Yield the label of a row, if it has one or says that the text was skipped."""
-    extra = json.loads(row["extra"] or "{}")
-    label, stars = row["given_label"], row["given_rating"]
-    if not _DIGEST.fullmatch(row["text"] or "") or (label is stars is None and not extra.get("skipped")):
-        return
-    if _is_contradictory(row):
-        return
-    labelled_at = min(changed_at, _parse_time(extra.get("labelled_at")) or changed_at)
-    yield GivenLabel(row["text"], label, stars, extra.get("drawn") == RANDOM, labelled_at)
-
-
-def _parse_time(text: Any) -> datetime | None:
-    """Return the time that a session wrote; None if it is none."""
-    try:
-        moment = datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else None
-
-
-def _is_understood(row: Mapping[str, Any]) -> bool:
-    """Return whether all of a row can be read; what can't is in `extra` under our name of the column."""
-    extra = json.loads(row["extra"] or "{}")
-    is_whole = (
-        bool(_DIGEST.fullmatch(row["text"] or "")) and not {"given_label", "given_rating"} & extra.keys()
-    )
-    return is_whole and not _is_contradictory(row)
-
-
-def _is_contradictory(row: Mapping[str, Any]) -> bool:
-    """Return whether the stars of a row say the opposite of its label: one of the two is a slip."""
-    implied = name_rated_sentiment(row["given_rating"])
-    return None not in (implied, row["given_label"]) and implied != row["given_label"]
+        for row in batch.select(_COLUMNS).to_pylist():
+            yield {**row, "extra": json.loads(row["extra"] or "{}")}

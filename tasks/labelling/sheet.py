@@ -25,13 +25,8 @@ def require_new(path: Path) -> None:
 
 def write_sheet(path: Path, reviews: Sequence[ChosenReview]) -> None:
     """Write a sheet. It begins with a byte order mark, by which Excel reads UTF-8."""
-    rows = [_make_row(review) for review in reviews]
+    cells = [{**vars(review), "label_of": review.text_sha256} for review in reviews]
+    rows = [escape_formulas([each.get(name) for name in COLUMNS]) for each in cells]
     columns = [(name, "VARCHAR") for name in COLUMNS]
     with write_whole(path) as building, building.open("w", newline="", encoding="utf-8-sig") as stream:
         stream.writelines(format_answer(columns, iter([rows]), "csv"))
-
-
-def _make_row(review: ChosenReview) -> list[str | None]:
-    """Return the cells of a review."""
-    cells = {**vars(review), "label_of": review.text_sha256}
-    return escape_formulas([cells.get(name) for name in COLUMNS])
