@@ -3,7 +3,7 @@
 Needs scikit-learn for the area under the ROC curve; the rest is arithmetic on two arrays.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -68,10 +68,6 @@ class Evaluation:
     false_negatives: int
     reliability: tuple[ReliabilityBin, ...]
     roc: RocCurve
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the metrics as a dictionary of plain Python values."""
-        return asdict(self)
 
 
 def evaluate_scores(scores: NDArray[np.floating[Any]], positive: NDArray[np.bool_]) -> Evaluation:

@@ -34,7 +34,6 @@ from tasks.support.progress import show_progress
 from tasks.training.adapting import describe_training, find_same_training, fit_layers, save_adapted
 from tasks.training.build_bundle import (
     CODE,
-    Figures,
     TrainedBundle,
     TrainingJob,
     measure_baseline,
@@ -107,7 +106,8 @@ def train(run: Run, request: TrainingRequest) -> TrainedBundle:
     trained, seconds = _train(home, job, anew=request.anew)
     with show_progress("Evaluating", None):
         exported = export_model(trained.model)
-        figures = Figures(measure_trained(job, exported), measure_baseline(home.reviews, rows), seconds)
+        figures = measure_trained(job, exported)
+        figures |= {"baseline": measure_baseline(home.reviews, rows), "training_seconds": seconds}
     saved = save_bundle(home.bundles, job, trained, exported, figures)
     bundle = replace(saved, warnings=tuple(describe_failure(each) for each in checks if not each.success))
     expected = score_for_fresh_process(job, trained)

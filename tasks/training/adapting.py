@@ -21,7 +21,7 @@ from models.own_labels.valences import look_up_words
 from models.training.kind_of_model import Variant
 from tasks.support.code_version import fingerprint_code
 from tasks.training.build_bundle import CODE, TrainedBundle
-from tasks.training.own_rows import OwnRows, OwnTexts
+from tasks.training.own_rows import OwnRows
 
 
 @dataclass(frozen=True)
@@ -44,32 +44,22 @@ def find_same_training(
     The same variant, seed, epochs, data and code give the same weights, or on a GPU nearly the same, so such a training
     need not run again. Of several the one that the champion is, or was adapted from, comes first, then the newest.
     """
-    base = _find_base(bundles_dir, champion)
+    base = champion
+    if champion is not None and (bundles_dir / champion / OWN_FILE).exists():
+        with suppress(BundleError):
+            base = read_facts(bundles_dir / champion).get("own", {}).get("base")
     found = []
     for path in sorted(bundles_dir.glob(f"*/{FACTS_FILE}")):
         if (path.parent / OWN_FILE).exists():
             continue
         with suppress(BundleError):
             facts = read_facts(path.parent)
-            if _is_of(facts, wanted) and is_unaltered(path.parent):  # all bytes of a bundle are read
+            has = {**facts, **{f"fingerprints {name}": each for name, each in facts["fingerprints"].items()}}
+            is_of_code = has.get("fingerprints code") == wanted.code or facts["model_id"] in wanted.of_code
+            is_same = is_of_code and wanted.facts == {name: has.get(name) for name in wanted.facts}
+            if is_same and is_unaltered(path.parent):  # which reads all bytes of a bundle
                 found.append(TrainedBundle(facts["model_id"], path.parent, facts))
     return max(found, key=lambda each: (each.model_id == base, each.facts["trained_at"]), default=None)
-
-
-def _find_base(bundles_dir: Path, champion: str | None) -> str | None:
-    """Return the id of the bundle that the champion was adapted from; its own where it was not."""
-    if champion is None or not (bundles_dir / champion / OWN_FILE).exists():
-        return champion
-    with suppress(BundleError):
-        base: str | None = read_facts(bundles_dir / champion).get("own", {}).get("base")
-        return base
-    return None
-
-
-def _is_of(facts: Mapping[str, Any], wanted: WantedTraining) -> bool:
-    """Return whether a bundle with these facts is of a training."""
-    is_of_code = _find(facts, "fingerprints code") == wanted.code or facts["model_id"] in wanted.of_code
-    return is_of_code and wanted.facts == {name: _find(facts, name) for name in wanted.facts}
 
 
 def describe_training(
@@ -86,27 +76,15 @@ def describe_training(
     return WantedTraining(facts, fingerprint_code(CODE), of_code)
 
 
-def _find(facts: Mapping[str, Any], name: str) -> Any:
-    """Return the fact of a name, which may have a second word for a fact in it; None if it is missing."""
-    first, _, second = name.partition(" ")
-    found = facts.get(first)
-    return found.get(second) if second and isinstance(found, dict) else found
-
-
 def fit_layers(scorer: Scorer, rows: Collection[OwnRows]) -> dict[str, FittedLayer]:
     """Fit the layer of each source on its training rows and on its reviews without a label, by source."""
     lexicon = look_up_words(scorer.word_ids)
-    return {
-        each.source: fit_layer(
-            _label(scorer, each.train), _score(scorer, each.others) if each.others else None, lexicon
-        )
-        for each in rows
-    }
-
-
-def _label(scorer: Scorer, texts: OwnTexts) -> LabelledTexts:
-    """Score labelled texts by the model itself."""
-    return LabelledTexts(**vars(_score(scorer, texts.texts)), positive=texts.positive)
+    fitted = {}
+    for each in rows:
+        labelled = LabelledTexts(**vars(_score(scorer, each.train.texts)), positive=each.train.positive)
+        others = _score(scorer, each.others) if each.others else None
+        fitted[each.source] = fit_layer(labelled, others, lexicon)
+    return fitted
 
 
 def _score(scorer: Scorer, texts: Sequence[str]) -> ScoredTexts:

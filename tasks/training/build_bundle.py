@@ -6,6 +6,7 @@ depends on them.
 
 import json
 import platform
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data_contracts.drift import ReferenceMeasure, describe_reference
+from data_contracts.drift import describe_reference
 from data_contracts.rules_and_limits import POSITIVE_FROM
 from data_contracts.storage.durable import write_whole
 from models.bundle.folder import name_model, write_bundle
@@ -24,9 +25,8 @@ from models.bundle.reading_facts import read_facts
 from models.bundle.scorer import Scorer, make_keras_scorer, make_scorer, score_texts
 from models.evaluation.baseline import fit_baseline
 from models.evaluation.bootstrap import CONFIDENCE
-from models.evaluation.metrics import Evaluation, LengthClass, evaluate_lengths, evaluate_scores
+from models.evaluation.metrics import evaluate_lengths, evaluate_scores
 from models.evaluation.sets import (
-    PassRate,
     list_behaviour_texts,
     rate_behaviour,
     rate_elsewhere,
@@ -35,9 +35,6 @@ from models.evaluation.sets import (
 )
 from models.evaluation.slices import evaluate_slices, mark_slices
 from models.evaluation.stars import (
-    RatingEvaluation,
-    RatingInterval,
-    StarMapping,
     evaluate_ratings,
     fit_interval,
     fit_stars,
@@ -79,34 +76,6 @@ class TrainingJob:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """The metrics of a trained model for its bundle, and what was fitted on its validation rows."""
-
-    evaluations: dict[str, Evaluation]
-    """'validation', 'test', and 'test_unseen_texts': the test texts that are not also training texts."""
-    stars: StarMapping
-    interval: RatingInterval
-    rating: RatingEvaluation
-    """On the test rows."""
-    by_length: tuple[LengthClass, ...]
-    """On the test rows."""
-    reference: dict[str, ReferenceMeasure]
-    """Distributions of the validation rows by measure; the drift of later reviews is measured against them."""
-    further: dict[str, Any]
-    """More metrics of the test rows and on the two sets of our own, as plain JSON values."""
-
-
-@dataclass(frozen=True)
-class Figures:
-    """The figures of a model for its bundle: metrics, baseline and training time."""
-
-    measured: Measured
-    baseline: dict[str, Any]
-    training_seconds: float
-    """Elapsed time of `train_on`, with that of the times when it was stopped, up to their last checkpoints."""
-
-
-@dataclass(frozen=True)
 class TrainedBundle:
     """A bundle on disk, with its facts."""
 
@@ -127,35 +96,44 @@ def train_on(job: TrainingJob, journal: Journal = QUIET) -> TrainedModel:
     return train_variant(job.variant, reviews, seed=job.seed, epochs=job.epochs, journal=journal)
 
 
-def measure_trained(job: TrainingJob, exported: ExportedModel) -> Measured:
-    """Evaluate a model for its bundle; fit its star ratings, and its reference for drift, on validation rows."""
+def measure_trained(job: TrainingJob, exported: ExportedModel) -> dict[str, Any]:
+    """Return the figures of a model for its bundle, as plain values by the names of their facts.
+
+    `metrics` are those of the validation and the test rows, of the test texts that are not also training texts, and of
+    the two sets of our own. The star ratings, `rating`, are fitted on the validation rows, and `reference` has the
+    distributions against which the drift of later reviews is measured.
+    """
     rows, encoded = job.rows, job.encoded
     scorer = make_scorer("", exported, encoded.vocabulary.ids(), job.variant.sequence_length)
     validation = scorer.predict(encoded.validation)
     test = scorer.predict(encoded.test)
     known = set(rows.train.text_sha256) | set(rows.validation.text_sha256)
     unseen = np.array([digest not in known for digest in rows.test.text_sha256])
-    stars = fit_stars(validation, rows.validation.rating)
     held_out = rows.validation
+    stars = fit_stars(validation, held_out.rating)
     interval = fit_interval(rate_stars(validation, stars), held_out.rating, held_out.movie_id)
     rated = rate_stars(test, stars)
     right = (test >= POSITIVE_FROM) == rows.test.positive
-    return Measured(
-        evaluations={
-            "validation": evaluate_scores(validation, rows.validation.positive),
-            "test": evaluate_scores(test, rows.test.positive),
-            "test_unseen_texts": evaluate_scores(test[unseen], rows.test.positive[unseen]),
-        },
-        stars=stars,
-        interval=interval,
-        rating=evaluate_ratings(rated, rows.test.rating, rows.test.movie_id, interval),
-        by_length=evaluate_lengths(encoded.test.token_count, right, rated - rows.test.rating),
-        reference=describe_reference({"score": validation, **_list_measures(encoded.validation)}),
-        further={
+    evaluations = {
+        "validation": evaluate_scores(validation, held_out.positive),
+        "test": evaluate_scores(test, rows.test.positive),
+        "test_unseen_texts": evaluate_scores(test[unseen], rows.test.positive[unseen]),
+    }
+    lengths = evaluate_lengths(encoded.test.token_count, right, rated - rows.test.rating)
+    of_drift = {name: getattr(encoded.validation, name) for name in ("token_count", "oov_rate", "truncated")}
+    return {
+        "metrics": {
+            **{name: asdict(evaluation) for name, evaluation in evaluations.items()},
+            "rating": asdict(evaluate_ratings(rated, rows.test.rating, rows.test.movie_id, interval)),
+            "by_length": [asdict(each) for each in lengths],
             **measure_slices(rows.test, encoded.test, test, unseen),
             **measure_on_sets(scorer),
         },
-    )
+        "rating": to_facts(stars, interval),
+        "reference": {
+            name: asdict(each) for name, each in describe_reference({"score": validation, **of_drift}).items()
+        },
+    }
 
 
 def measure_slices(
@@ -188,21 +166,11 @@ def measure_on_sets(scorer: Scorer) -> dict[str, Any]:
     """Return what a model passes of the two sets of our own, as `behaviour` and `elsewhere`."""
     tests, reviews = read_behaviour_tests(), read_elsewhere()
     result = rate_behaviour(tests, score_texts(scorer, list_behaviour_texts(tests)).score)
-    overall, *kinds = rate_elsewhere(reviews, score_texts(scorer, [each.text for each in reviews]).score)
-    return {
-        "behaviour": {"by_test": [_list_rate(each) for each in result.by_test]},
-        "elsewhere": {"overall": _list_rate(overall), "by_kind": [_list_rate(each) for each in kinds]},
-    }
-
-
-def _list_rate(rate: PassRate) -> dict[str, Any]:
-    """Return a pass rate as plain values, for a bundle's facts."""
-    return {**asdict(rate), "rate": rate.rate}
-
-
-def _list_measures(encoded: EncodedReviews) -> dict[str, NDArray[Any]]:
-    """Return the measures of reviews, by name, of which the bundle keeps a reference for drift."""
-    return {name: getattr(encoded, name) for name in ("token_count", "oov_rate", "truncated")}
+    rates = rate_elsewhere(reviews, score_texts(scorer, [each.text for each in reviews]).score)
+    by_test, (overall, *kinds) = (
+        [{**asdict(rate), "rate": rate.rate} for rate in some] for some in (result.by_test, rates)
+    )
+    return {"behaviour": {"by_test": by_test}, "elsewhere": {"overall": overall, "by_kind": kinds}}
 
 
 def measure_baseline(reviews_dir: Path, rows: TrainingRows) -> dict[str, Any]:
@@ -224,10 +192,18 @@ def measure_baseline(reviews_dir: Path, rows: TrainingRows) -> dict[str, Any]:
 
 
 def save_bundle(
-    bundles_dir: Path, job: TrainingJob, trained: TrainedModel, exported: ExportedModel, figures: Figures
+    bundles_dir: Path,
+    job: TrainingJob,
+    trained: TrainedModel,
+    exported: ExportedModel,
+    figures: Mapping[str, Any],
 ) -> TrainedBundle:
-    """Write the bundle of a trained model, with all its facts, completely or not at all."""
-    rows, encoded, variant, measured = job.rows, job.encoded, job.variant, figures.measured
+    """Write the bundle of a trained model, with all its facts, completely or not at all.
+
+    `figures` are those of `measure_trained`, with the `baseline` and the `training_seconds`: the elapsed time of
+    `train_on`, with that of the times when it was stopped, up to their last checkpoints.
+    """
+    rows, encoded, variant = job.rows, job.encoded, job.variant
     data_fingerprint = rows.provenance.data_fingerprint
     model_id = name_model(variant.name, job.seed, trained.model, encoded.vocabulary, data_fingerprint)
     scorer = make_keras_scorer(model_id, trained.model, encoded.vocabulary.ids(), variant.sequence_length)
@@ -239,18 +215,9 @@ def save_bundle(
         "seed": job.seed,
         "epochs": len(trained.history),
         "kept_epoch": trained.kept_epoch,
-        "training_seconds": figures.training_seconds,
         "device": job.device,
         "history": [asdict(epoch) for epoch in trained.history],
-        "metrics": {
-            **{name: evaluation.to_json() for name, evaluation in measured.evaluations.items()},
-            "rating": asdict(measured.rating),
-            "by_length": [asdict(each) for each in measured.by_length],
-            **measured.further,
-        },
-        "rating": to_facts(measured.stars, measured.interval),
-        "reference": {name: asdict(each) for name, each in measured.reference.items()},
-        "baseline": figures.baseline,
+        **figures,
         "golden": [
             {"text": text, "score": float(score)} for text, score in zip(GOLDEN_TEXTS, golden, strict=True)
         ],

@@ -164,7 +164,10 @@ def judge_champion(connection: duckdb.DuckDBPyConnection) -> Judged | None:
     Return None without a champion, or if it was judged today by many reviews.
     """
     champion = read_champion(connection)
-    if champion is None or _is_judged(connection, champion):
+    if champion is None:
+        return None
+    values = {"number": champion.number, "many": MANY_REVIEWS}
+    if connection.execute(_IS_JUDGED, values).fetchall():
         return None
     promises = _read_promises(connection, champion.model_id)
     if promises is None:
@@ -174,14 +177,22 @@ def judge_champion(connection: duckdb.DuckDBPyConnection) -> Judged | None:
     connection.execute(_DROP, {"number": champion.number})
     for each in standings:
         sources = [each.source] if each.source else [stream.source for stream in streams]
-        _record(connection, champion, each, promises.name(sources))
+        row = {
+            "number": champion.number,
+            "model_id": champion.model_id,
+            "source": each.source,
+            "since": champion.since,
+            "promised": each.promised,
+            "promised_by": promises.name(sources),
+            "reviews": each.total.reviews,
+            "right_reviews": each.total.right,
+            "evidence": each.evidence,
+            "fallen_since": each.fallen_since,
+            "reviews_since_fall": each.since_fall.reviews,
+            "right_since_fall": each.since_fall.right,
+        }
+        connection.execute(_ADD, row)
     return Judged(champion, tuple(standings))
-
-
-def _is_judged(connection: duckdb.DuckDBPyConnection, champion: PromotedModel) -> bool:
-    """Return whether the champion was judged today by many reviews."""
-    values = {"number": champion.number, "many": MANY_REVIEWS}
-    return bool(connection.execute(_IS_JUDGED, values).fetchall())
 
 
 def _read_promises(connection: duckdb.DuckDBPyConnection, model_id: str) -> Promises | None:
@@ -203,37 +214,11 @@ def read_streams(
     [(start,)] = connection.execute(_FIND_START, {"number": champion.number}).fetchall()
     values = {"model_id": champion.model_id, "after": start}
     rows = connection.execute(_READ_STREAMS, values).fetchall()
-    return [
-        _make_stream(promises.find(source), list(of_source))
-        for source, of_source in groupby(rows, lambda row: str(row[0]))
-    ]
-
-
-def _make_stream(promise: Promise, rows: Sequence[tuple[str, float, date, int, int]]) -> Stream:
-    """Return the stream of a source from its days."""
-    source, spread = rows[0][:2]
-    return Stream(source, promise, tuple((row[2], Tally(*row[3:])) for row in rows), spread)
-
-
-def _record(
-    connection: duckdb.DuckDBPyConnection, champion: PromotedModel, standing: Standing, promised_by: str
-) -> None:
-    """Record one standing of the champion."""
-    values = {
-        "number": champion.number,
-        "model_id": champion.model_id,
-        "source": standing.source,
-        "since": champion.since,
-        "promised": standing.promised,
-        "promised_by": promised_by,
-        "reviews": standing.total.reviews,
-        "right_reviews": standing.total.right,
-        "evidence": standing.evidence,
-        "fallen_since": standing.fallen_since,
-        "reviews_since_fall": standing.since_fall.reviews,
-        "right_since_fall": standing.since_fall.right,
-    }
-    connection.execute(_ADD, values)
+    streams = []
+    for (source, spread), of_source in groupby(rows, lambda row: row[:2]):
+        days = tuple((day, Tally(*figures)) for _, _, day, *figures in of_source)
+        streams.append(Stream(source, promises.find(source), days, spread))
+    return streams
 
 
 def describe_fall(standing: Standing) -> str:

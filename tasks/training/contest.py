@@ -14,7 +14,7 @@ import numpy as np
 from data_contracts.errors import BundleError, SourceError
 from models.bundle.blessed_scorer import load_blessed_scorer
 from models.bundle.scorer import Scorer, score_texts
-from models.evaluation.comparison import Comparison, compare_scores
+from models.evaluation.comparison import compare_scores
 from models.evaluation.gate import Contest, GateCheck, judge_contest, pass_first_model
 from models.evaluation.sets import (
     compare_behaviour,
@@ -103,17 +103,16 @@ def hold_contest(
     timed = validation.texts[:COST_REVIEWS]
     seconds = time_in_turns([lambda: score_texts(challenger, timed), lambda: score_texts(champion, timed)])
     report(1)
-    own = None if rows.own is None else compare_on_own(challenger, champion, rows.own)
-    mine, other = (each / len(timed) for each in seconds)
-    return Contest(scores, compare_behaviour(tests, *rated), mine, other, own)
-
-
-def compare_on_own(challenger: Scorer, champion: Scorer, own: "OwnTexts") -> Comparison:
-    """Compare both models on texts of sources, each source a slice."""
-    scores = [score_texts(each, own.texts, own.sources).score for each in (challenger, champion)]
-    of_row = np.array(own.sources, dtype=object)
-    slices = {source: of_row == source for source in sorted(set(own.sources))}
-    return compare_scores(scores[0], scores[1], own.positive, own.titles, slices)
+    own = None
+    if rows.own is not None:
+        mine, other = (
+            score_texts(each, rows.own.texts, rows.own.sources).score for each in (challenger, champion)
+        )
+        of_row = np.array(rows.own.sources, dtype=object)
+        of_sources = {source: of_row == source for source in sorted(set(rows.own.sources))}
+        own = compare_scores(mine, other, rows.own.positive, rows.own.titles, of_sources)
+    challenger_seconds, champion_seconds = (each / len(timed) for each in seconds)
+    return Contest(scores, compare_behaviour(tests, *rated), challenger_seconds, champion_seconds, own)
 
 
 def time_in_turns(

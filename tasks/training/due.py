@@ -82,7 +82,8 @@ def find_new_reasons(
     """
     champion = judged.champion
     found = [
-        *_find_fall(judged),
+        # Of the source, or of all, for which it is surest.
+        *(TrainingReason("accuracy", champion.since, describe_fall(each)) for each in judged.fallen[:1]),
         *_find_drift(connection, champion),
         *_find_labels(connection, champion, at_labels, list_archive),
     ]
@@ -99,12 +100,6 @@ def _is_known(
 def name_reason(champion: PromotedModel, reason: str) -> str:
     """Return the subject of the finding that a training is due for a reason."""
     return f"{champion.model_id} ({reason})"
-
-
-def _find_fall(judged: Judged) -> Iterator[TrainingReason]:
-    """Yield a reason if the accuracy is below the promise: of the source, or of all, for which it is surest."""
-    for standing in judged.fallen[:1]:
-        yield TrainingReason("accuracy", judged.champion.since, describe_fall(standing))
 
 
 def _find_drift(connection: duckdb.DuckDBPyConnection, champion: PromotedModel) -> Iterator[TrainingReason]:
@@ -127,24 +122,18 @@ def _find_labels(
     [(learnt,)] = connection.execute(_FIND_LEARNT, {"model_id": champion.model_id}).fetchall()
     if _is_known(connection, champion, "labels", learnt or _EVER):
         return  # before many labels are counted in each run
-    labels = _count_labels(connection, learnt or _EVER, [])
+    [(after,)] = connection.execute(_FIND_LAST_COMMIT, [learnt or _EVER]).fetchall()
+    values = {"since": learnt or _EVER, "after": after, "known": list[str]()}
+    [(labels,)] = connection.execute(_COUNT_LABELS, values).fetchall()
     if labels >= at_labels:
-        labels = _count_labels(connection, learnt or _EVER, list_archive())
+        [(labels,)] = connection.execute(_COUNT_LABELS, {**values, "known": list_archive()}).fetchall()
     if labels >= at_labels:
-        after = (
+        when = (
             f" since the last training with own labels ({learnt:%Y-%m-%d})"
             if learnt
             else ", and none was learnt from yet"
         )
         # Beside a promise that is held this would read as its contrary.
-        came = f"{count(labels, 'review')} with a label or a clear rating came{after}"
+        came = f"{count(labels, 'review')} with a label or a clear rating came{when}"
         words = f"{came}; this counts labels, not errors"
         yield TrainingReason("labels", learnt or _EVER, words)
-
-
-def _count_labels(connection: duckdb.DuckDBPyConnection, since: datetime, known: list[str]) -> int:
-    """Count the reviews with a label that came since then, but for texts whose sha256 is known."""
-    [(after,)] = connection.execute(_FIND_LAST_COMMIT, [since]).fetchall()
-    values = {"since": since, "after": after, "known": known}
-    [(labels,)] = connection.execute(_COUNT_LABELS, values).fetchall()
-    return int(labels)

@@ -14,12 +14,21 @@ def describe_models(models: Sequence[dict[str, Any]], home: Home) -> str:
     if not models:
         return f"There is no model yet in {home.folder}. Next: reviews train"
     header = f"  {'model':<34} {'dataset':<9} {'validation':>10} {'test':>7}  {'trained at':<16}  gate"
-    missing = [model["model_id"] for model in models if not _has_bundle(model, home)]
+    # Those of a home that only reads are elsewhere.
+    missing = [
+        model["model_id"]
+        for model in models
+        if home.warehouse.exists() and not has_bundle(home.bundles / model["model_id"])
+    ]
+    gates = [
+        f"{model['gate_rules_held']} of {model['gate_rules']}" if model["gate_rules"] else "-"
+        for model in models
+    ]
     rows = [
         f"{'*' if model['is_champion'] else ' '} {model['model_id']:<34} {model['dataset']:<9} "
         f"{model['validation_accuracy']:>10.4f} {model['test_accuracy']:>7.4f}  {model['trained_at']:%Y-%m-%d %H:%M}"
-        f"  {_describe_gate(model)}{'  bundle missing' if model['model_id'] in missing else ''}"
-        for model in models
+        f"  {gate}{'  bundle missing' if model['model_id'] in missing else ''}"
+        for model, gate in zip(models, gates, strict=True)
     ]
     champions = [_describe_champion(model, home) for model in models if model["is_champion"]] or [
         "None of them is the champion, so nothing is scored. Next: reviews models promote MODEL"
@@ -33,11 +42,6 @@ def describe_models(models: Sequence[dict[str, Any]], home: Home) -> str:
     return "\n".join([header, *rows, *champions, *legend])
 
 
-def _has_bundle(model: Mapping[str, Any], home: Home) -> bool:
-    """Return whether the bundle of a model is where it should be: those of a home that only reads are elsewhere."""
-    return not home.warehouse.exists() or has_bundle(home.bundles / model["model_id"])
-
-
 def _describe_champion(champion: Mapping[str, Any], home: Home) -> str:
     """Return the line of a message that says whether the champion can score, its bundle being unaltered."""
     if not home.warehouse.exists():
@@ -47,8 +51,3 @@ def _describe_champion(champion: Mapping[str, Any], home: Home) -> str:
     except BundleError as error:
         return f"* the champion, but it does not score: {error}"
     return "* the champion: it scores."
-
-
-def _describe_gate(model: Mapping[str, Any]) -> str:
-    """Return how many rules of the gate held at the last decision on a model."""
-    return f"{model['gate_rules_held']} of {model['gate_rules']}" if model["gate_rules"] else "-"

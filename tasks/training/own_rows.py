@@ -9,7 +9,7 @@ Of the reviews that somebody labelled later, those drawn at random are held out.
 champion is uncertain of them: they are only learnt from, since on them any other model would seem better than it.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -165,8 +165,14 @@ def read_own_rows(home: Home, fewest: int = FEWEST_LABELS, *, with_others: bool 
     known = _list_archive_texts(home)
     with open_warehouse(home.warehouse, write=False) as connection:
         connection.execute(_STORE, {"known": known})
-        files = _judge_files(connection)
-        rows = _read_labelled(connection, files)
+        found = [FileLabels(*row) for row in connection.execute(_LIST_FILES).fetchall()]
+        files = [each for _, some in groupby(found, lambda file: file.source) for each in judge_files(some)]
+        bounds = [
+            {"source": file.source, "file_sha256": file.source_sha256, "most": file.most} for file in files
+        ]
+        labelled = connection.execute(_READ, {"files": bounds, "most": MOST_LABELS})
+        names = [column[0] for column in labelled.description or []]
+        rows = [dict(zip(names, row, strict=True)) for row in labelled.fetchall()]
         listed = ((source, _drop_copies([*of])) for source, of in groupby(rows, lambda row: row["source"]))
         split = [
             replace(
@@ -183,23 +189,6 @@ def read_own_rows(home: Home, fewest: int = FEWEST_LABELS, *, with_others: bool 
             else each
             for each in split
         ]
-
-
-def _judge_files(connection: duckdb.DuckDBPyConnection) -> list[FileLabels]:
-    """Return the files of all sources, each with how many of its labels are learnt from."""
-    found = [FileLabels(*row) for row in connection.execute(_LIST_FILES).fetchall()]
-    of_sources = groupby(found, lambda file: file.source)
-    return [file for _, of_source in of_sources for file in judge_files(of_source)]
-
-
-def _read_labelled(
-    connection: duckdb.DuckDBPyConnection, files: Sequence[FileLabels]
-) -> list[dict[str, Any]]:
-    """Return the labelled rows, by source, the newest first."""
-    bounds = [{"source": file.source, "file_sha256": file.source_sha256, "most": file.most} for file in files]
-    found = connection.execute(_READ, {"files": bounds, "most": MOST_LABELS})
-    names = [column[0] for column in found.description or []]
-    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
 def _drop_copies(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -272,17 +261,13 @@ def _mark_held_out(rows: list[dict[str, Any]]) -> NDArray[np.bool_]:
     """Return a mask [n] of the rows to hold out; of those that somebody labelled later, only such drawn at random."""
     is_given = np.array([row["is_given"] for row in rows], bool)
     is_random = ~is_given & np.array([row["is_random"] for row in rows], bool)
-    test: NDArray[np.bool_] = is_random | _mark_test_among(rows, is_given)
-    if test.mean() <= LARGEST_TEST_SHARE:
-        return test
-    return _mark_test_among(rows, is_given | is_random)  # little else would be left to learn from
-
-
-def _mark_test_among(rows: list[dict[str, Any]], mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return a mask [n] of the rows to hold out, of those of another mask."""
-    test = np.zeros(len(rows), bool)
-    if mask.any():
-        test[mask] = _mark_test([row for row, is_in in zip(rows, mask, strict=True) if is_in])
+    test: NDArray[np.bool_] = is_random.copy()
+    if is_given.any():
+        test[is_given] = _mark_test([row for row in rows if row["is_given"]])
+    if test.mean() > LARGEST_TEST_SHARE:  # little else would be left to learn from
+        may_test = is_given | is_random
+        test[:] = False
+        test[may_test] = _mark_test([row for row, is_in in zip(rows, may_test, strict=True) if is_in])
     return test
 
 
@@ -317,8 +302,7 @@ def mark_some_titles(titles: list[str]) -> NDArray[np.bool_]:
 
 def _pick(rows: list[dict[str, Any]], mask: NDArray[np.bool_]) -> OwnTexts:
     """Return the marked rows."""
-    picked: Iterator[dict[str, Any]] = (row for row, is_in in zip(rows, mask, strict=True) if is_in)
-    kept = list(picked)
+    kept = [row for row, is_in in zip(rows, mask, strict=True) if is_in]
     return OwnTexts(
         [row["text"] for row in kept],
         [row["source"] for row in kept],

@@ -9,7 +9,6 @@ import os
 import platform
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import datetime
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -44,25 +43,17 @@ def keep_journal(
             yield Journal()
             return
         if anew:
-            _clear(folder)
+            for path in folder.iterdir():
+                remove(path)
         remove_leftovers(folder, held=True)
         yield Journal(
             folder=folder,
             warn=tell,
-            go_on=lambda place, saved_at: tell(describe_going_on(place, saved_at)),
+            go_on=lambda place, saved_at: tell(
+                f"Goes on at {place}; the training was stopped after {saved_at:%Y-%m-%d %H:%M} UTC."
+            ),
             earlier_seconds=find_earlier_seconds(folder),
         )
-
-
-def _clear(folder: Path) -> None:
-    """Remove all checkpoints of a training."""
-    for path in folder.iterdir():
-        remove(path)
-
-
-def describe_going_on(place: str, saved_at: datetime) -> str:
-    """Say that a training goes on, and from where."""
-    return f"Goes on at {place}; the training was stopped after {saved_at:%Y-%m-%d %H:%M} UTC."
 
 
 def forget_journal(home: Home, job: TrainingJob) -> None:
@@ -71,12 +62,7 @@ def forget_journal(home: Home, job: TrainingJob) -> None:
 
 
 def find_folder(home: Home, job: TrainingJob) -> Path:
-    """Return the folder of the checkpoints of a training."""
-    return home.trainings / f"{job.variant.name}-s{job.seed}-{_name_key(job)}"
-
-
-def _name_key(job: TrainingJob) -> str:
-    """Return the start of a sha256 over all that decides the weights of a training."""
+    """Return the folder of the checkpoints of a training, named by all that decides its weights."""
     facts = {
         "variant": job.variant.hyper_parameters(),
         "seed": job.seed,
@@ -96,4 +82,4 @@ def _name_key(job: TrainingJob) -> str:
         digest.update(part.word_ids.tobytes())
     for rows in (job.rows.train, job.rows.validation):
         digest.update(rows.positive.tobytes())
-    return digest.hexdigest()[:_KEY_DIGITS]
+    return home.trainings / f"{job.variant.name}-s{job.seed}-{digest.hexdigest()[:_KEY_DIGITS]}"

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -92,7 +93,7 @@ def make_random_ngrams(words: int, seed: int = 0) -> NgramModel:
 
 def describe_untrained(model_id: str, variant: str, seed: int) -> dict[str, Any]:
     """Return the facts of a bundle about a training that never ran."""
-    evaluation = evaluate_scores(np.array([0.4, 0.6]), np.array([False, True])).to_json()
+    evaluation = asdict(evaluate_scores(np.array([0.4, 0.6]), np.array([False, True])))
     return {
         "model_id": model_id,
         "variant": variant,
