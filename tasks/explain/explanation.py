@@ -4,8 +4,6 @@ The text is given, or found in the published copy (`finding_text`). The scorer n
 bundle without a graph. `terminal` formats an explanation for the terminal and as JSON.
 """
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,17 +14,10 @@ from tasks.warehouse.model_registry import read_promoted
 from tasks.warehouse.published import open_published
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from models.bundle.scorer import Scorer
-    from models.tokenizer import LocatedWord
-    from models.word_effects import WordEffects
 
 SMALLEST_EFFECT = 0.005
 """Contributions nearer to 0, in logits, are shown as 0.00, so their words count as not moving the score."""
-LEVELS = (0.1, 0.35, 0.7)
-"""Shares of the strongest contribution in a text from which a word is marked at level 1, 2 and 3."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +32,6 @@ class ReadWord:
     contribution: float
     """The score with this occurrence minus the score without it, in logits; 0 for a word unknown to the model."""
     score_without: float
-    level: int
-    """How strongly the word is marked, 0 (not marked) to 3."""
 
 
 @dataclass(frozen=True)
@@ -77,15 +66,7 @@ class Explained:
     """The end of the beginning that the model does not read, in characters; 0 if it reads all words."""
     read: tuple[ReadWord, ...]
     moving: tuple[MovingWord, ...]
-    """The words that move the score, the strongest first."""
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A piece of the text as written: a word that the model reads, or the characters between two words."""
-
-    text: str
-    word: ReadWord | None
+    """The words that move the score, the strongest first, equally strong ones in alphabetical order."""
 
 
 def explain(home: Home, asked: str | FoundText, model_id: str | None) -> Explained:
@@ -127,6 +108,16 @@ def explain_text(scorer: "Scorer", source: FoundText) -> Explained:
     score = np.array([effects.score])
     adapted_to = scorer.find_adapted(source.source)
     alone = score_texts(scorer, [source.text]).score[0] if adapted_to else effects.score
+    word_of = {word_id: each.word for word_id, each in zip(ids.tolist(), read, strict=True)}
+    by_place = zip(
+        read, ids.tolist(), effects.contribution.tolist(), effects.score_without.tolist(), strict=True
+    )
+    columns = (effects.ids, effects.times, effects.joint_contribution, effects.score_without_all)
+    moving = [
+        MovingWord(word_of[word_id], times, moves, without)
+        for word_id, times, moves, without in zip(*(each.tolist() for each in columns), strict=True)
+        if abs(moves) >= SMALLEST_EFFECT
+    ]
     return Explained(
         source=source,
         model_id=scorer.model_id,
@@ -137,58 +128,9 @@ def explain_text(scorer: "Scorer", source: FoundText) -> Explained:
         predicted_rating=float(rate_stars(score, scorer.stars)[0]),
         words_in_text=len(located),
         unread_stop=read[0].start if len(read) < len(located) else 0,
-        read=_place_words(read, ids, effects),
-        moving=_rank_words(
-            effects, {int(word_id): each.word for word_id, each in zip(ids, read, strict=True)}
+        read=tuple(
+            ReadWord(each.start, each.stop, each.word, bool(known), moves, without)
+            for each, known, moves, without in by_place
         ),
+        moving=tuple(sorted(moving, key=lambda each: (-abs(each.contribution), each.word))),
     )
-
-
-def _place_words(
-    read: Sequence["LocatedWord"], ids: "NDArray[np.int32]", effects: "WordEffects"
-) -> tuple[ReadWord, ...]:
-    """Return the words that the model reads, in the order of the text, with their effects."""
-    contributions = effects.contribution.tolist()
-    strongest = max(map(abs, contributions))
-    return tuple(
-        ReadWord(each.start, each.stop, each.word, bool(known), moves, without, find_level(moves, strongest))
-        for each, known, moves, without in zip(
-            read, ids.tolist(), contributions, effects.score_without.tolist(), strict=True
-        )
-    )
-
-
-def _rank_words(effects: "WordEffects", word_of: Mapping[int, str]) -> tuple[MovingWord, ...]:
-    """Return the words that move the score, the strongest first, equally strong ones in alphabetical order."""
-    columns = (effects.ids, effects.times, effects.joint_contribution, effects.score_without_all)
-    words = [
-        MovingWord(word_of[word_id], times, contribution, without)
-        for word_id, times, contribution, without in zip(*(each.tolist() for each in columns), strict=True)
-        if abs(contribution) >= SMALLEST_EFFECT
-    ]
-    return tuple(sorted(words, key=lambda each: (-abs(each.contribution), each.word)))
-
-
-def find_level(contribution: float, strongest: float) -> int:
-    """Return the level, 0 to 3, at which a word is marked, relative to the strongest contribution in its text."""
-    if abs(contribution) < SMALLEST_EFFECT:
-        return 0
-    return sum(abs(contribution) >= share * strongest for share in LEVELS)
-
-
-def cut_pieces(explained: Explained) -> Iterator[Piece]:
-    """Yield the words that the model reads and the text between them: all of the text from `unread_stop` on."""
-    text, position = explained.source.text, explained.unread_stop
-    for word in explained.read:
-        if word.start > position:
-            yield Piece(text[position : word.start], None)
-        yield Piece(text[word.start : word.stop], word)
-        position = word.stop
-    if position < len(text):
-        yield Piece(text[position:], None)
-
-
-def format_signed(number: float) -> str:
-    """Return a number with its sign; a number that rounds to 0, or is not finite, becomes 0 without a sign."""
-    shown = f"{number:+.2f}"
-    return shown if math.isfinite(number) and float(shown) else "0.00"

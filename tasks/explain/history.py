@@ -3,7 +3,7 @@
 The terminal gets a table, programs JSON.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -137,22 +137,18 @@ def write_history(reviews: Sequence[Row], out: TextIO) -> None:
 
     console = open_console(out)
     for review in reviews:
-        console.print(Text(_name_review(review)))
-        console.print(_draw_rows(review["rows"]))
+        review_id, movie_id, rows = review["review_id"], review["movie_id"], review["rows"]
+        named = "A review without an id" if review_id is None else f"Review {cut_name(review_id)}"
+        movie = "" if movie_id is None else f" of movie {cut_name(movie_id)}"
+        order = " in the order of arrival" if len(rows) > 1 else ""
+        console.print(Text(f"{named}{movie}: {count(len(rows), 'row')}{order}"))
+        console.print(_draw_rows(rows))
     console.print(Text(RULE))
 
 
 def write_history_as_json(reviews: Sequence[Row], out: TextIO) -> None:
     """Write one JSON object with all reviews and their rows."""
     out.write(f"{format_json({'reviews': to_json(reviews)})}\n")
-
-
-def _name_review(review: Row) -> str:
-    """Return the line above the table of a review."""
-    review_id, movie_id, rows = review["review_id"], review["movie_id"], review["rows"]
-    named = "A review without an id" if review_id is None else f"Review {cut_name(review_id)}"
-    movie = "" if movie_id is None else f" of movie {cut_name(movie_id)}"
-    return f"{named}{movie}: {count(len(rows), 'row')}{' in the order of arrival' if len(rows) > 1 else ''}"
 
 
 def _draw_rows(rows: Sequence[Row]) -> "Table":
@@ -164,33 +160,27 @@ def _draw_rows(rows: Sequence[Row]) -> "Table":
     names = ("row", "given", "scores", "in latest_scores")
     table = Table(*(Column(name, overflow="fold") for name in names), box=box.SQUARE, show_lines=True)
     for row in rows:
-        counts = f"{'yes' if row['counts'] else 'no'}: {DECISIONS[row['counts'], row['decided_by']]}"
-        cells = (_describe_place(row), _describe_given(row), _describe_scores(row), [counts])
+        date = (row["reviewed_at"] or NO_VALUE).removesuffix("+00:00").removesuffix("T00:00:00")
+        profile = [f"profile {row['profile_version']}"] if row["profile_version"] else []
+        cells = (
+            [
+                row["row"],
+                cut_name(row["uri"]),
+                f"source {cut_name(row['source'])}",
+                *profile,
+                f"arrived {row['arrived_at']:%Y-%m-%d %H:%M:%S}",
+            ],
+            [
+                f"date {date.replace('T', ' ')}",
+                f"rating {NO_VALUE if row['given_rating'] is None else format(row['given_rating'], 'g')}",
+                f"label {row['given_label'] or NO_VALUE}",
+            ],
+            [
+                f"{each['score']:.4f} {each['sentiment']}\n{each['predicted_rating']:.1f} stars"
+                f"{'; counts' if each['counts'] else ''}\n{each['model_id']}"
+                for each in row["scores"]
+            ],
+            [f"{'yes' if row['counts'] else 'no'}: {DECISIONS[row['counts'], row['decided_by']]}"],
+        )
         table.add_row(*(Text("\n".join(cell)) for cell in cells), style="bold" if row["counts"] else None)
     return table
-
-
-def _describe_place(row: Row) -> Iterator[str]:
-    """Yield the lines that say where a row comes from, and when it arrived."""
-    yield row["row"]
-    yield cut_name(row["uri"])
-    yield f"source {cut_name(row['source'])}"
-    if row["profile_version"]:
-        yield f"profile {row['profile_version']}"
-    yield f"arrived {row['arrived_at']:%Y-%m-%d %H:%M:%S}"
-
-
-def _describe_given(row: Row) -> Iterator[str]:
-    """Yield the lines that say what the file gives of a review, besides its text."""
-    date = (row["reviewed_at"] or NO_VALUE).removesuffix("+00:00").removesuffix("T00:00:00").replace("T", " ")
-    yield f"date {date}"
-    yield f"rating {NO_VALUE if row['given_rating'] is None else format(row['given_rating'], 'g')}"
-    yield f"label {row['given_label'] or NO_VALUE}"
-
-
-def _describe_scores(row: Row) -> Iterator[str]:
-    """Yield the lines about the scores of each model."""
-    for score in row["scores"]:
-        yield f"{score['score']:.4f} {score['sentiment']}"
-        yield f"{score['predicted_rating']:.1f} stars{'; counts' if score['counts'] else ''}"
-        yield score["model_id"]

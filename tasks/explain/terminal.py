@@ -4,12 +4,13 @@ Colours are never the only mark: words that raise the score have a plus, words t
 colours if the output is no terminal or NO_COLOR is set. Control characters of a review are escaped.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, TextIO
 
-from tasks.explain.explanation import Explained, cut_pieces, format_signed
+from tasks.explain.explanation import SMALLEST_EFFECT, Explained
 from tasks.explain.finding_text import FoundText
 from tasks.pages.formatting import cut_name
 from tasks.support.wording import count, escape_controls, format_json
@@ -26,10 +27,8 @@ LONGEST_WORD, LONGEST_GAP, LONGEST_UNREAD = 60, 60, 300
 """Most characters of a word, of the text between two words, and of the unread text; longer ones lose their middle."""
 RAISES, LOWERS, DIMMED = "#3b82f6", "#d97706", "bright_black"
 """The colours of words that raise the score, of words that lower it, and of text that does not count."""
-SIGNED_FROM = 2
-"""The level from which a word is coloured and has its sign even if it is not one of the strongest words."""
-_STRENGTHS = ("", "", "bold", "bold underline")
-"""Rich styles by level."""
+MARKED_FROM = 0.1
+"""Share of the strongest contribution in a text from which a word in it is marked."""
 LIMITS = (
     "This shows what moves the score, not why: each word was replaced by an unknown one and the text scored again. "
     "Words act together, so the figures do not add up."
@@ -70,13 +69,8 @@ def _draw_explanation(explained: Explained, top: int) -> Iterator[tuple["Text", 
     if explained.unread_stop:
         unread = count(explained.words_in_text - len(explained.read), "word")
         yield Text(f"Not read, the first {unread}:"), 0
-        yield (
-            Text(
-                _shorten_for_terminal(explained.source.text[: explained.unread_stop].strip(), LONGEST_UNREAD),
-                DIMMED,
-            ),
-            2,
-        )
+        beginning = explained.source.text[: explained.unread_stop].strip()
+        yield Text(_shorten_for_terminal(beginning, LONGEST_UNREAD), DIMMED), 2
         yield Text("Read:"), 0
     yield _draw_text(explained, top), 2
     yield Text(), 0
@@ -89,26 +83,23 @@ def describe_score(explained: Explained) -> list[str]:
     extent = "all read" if read == explained.words_in_text else f"the last {read:,} read"
     warning = ", so the score says nothing about the text" if unknown == read else ""
     rating = f"{explained.score:.4f}, {explained.sentiment}, {explained.predicted_rating:.1f} stars"
+    source, labels = explained.source.source, []
+    if explained.adapted_to is not None:
+        alone = f"{explained.model_score:.4f} without them"
+        labels = [f"  source {cut_name(explained.adapted_to)}: its labels are in the score, {alone}"]
+    elif source is not None and explained.source.row is None:
+        labels = [
+            f"  source {cut_name(source)}: the model has learnt from no labels of a source of this name"
+        ]
     return [
-        name_source(explained.source),
+        _name_text(explained.source),
         f"  score  {rating}, by {explained.model_id}",
-        *_describe_labels(explained),
+        *labels,
         f"  words  {explained.words_in_text:,}, {extent}; {unknown:,} of those not known to the model{warning}",
     ]
 
 
-def _describe_labels(explained: Explained) -> list[str]:
-    """Return the line on what the labels of a source change in the score, if its text is of one."""
-    name = explained.source.source
-    if explained.adapted_to is not None:
-        alone = f"{explained.model_score:.4f} without them"
-        return [f"  source {cut_name(explained.adapted_to)}: its labels are in the score, {alone}"]
-    if name is not None and explained.source.row is None:
-        return [f"  source {cut_name(name)}: the model has learnt from no labels of a source of this name"]
-    return []
-
-
-def name_source(source: FoundText) -> str:
+def _name_text(source: FoundText) -> str:
     """Return a name for a text, with its review, movie, row and file, safe to print in a terminal."""
     if source.row is None:
         return "A text that is in no table"
@@ -130,8 +121,8 @@ def _draw_words(explained: Explained, top: int) -> "Text":
     for word in shown:
         name = _shorten_for_terminal(word.word, LONGEST_WORD)
         drawn.append(
-            f"\n{format_signed(word.contribution):>9}   {word.score_without:>13.4f}   {word.times:>5,}   {name}",
-            _choose_style(word.contribution, 2),
+            f"\n{_format_signed(word.contribution):>9}   {word.score_without:>13.4f}   {word.times:>5,}   {name}",
+            _choose_style(word.contribution),
         )
     return drawn
 
@@ -140,29 +131,35 @@ def _draw_text(explained: Explained, top: int) -> "Text":
     """Return the text that the model reads, with the contributions of the `top` strongest words and signs of others."""
     from rich.text import Text
 
-    marked = [word for word in explained.read if word.level]
-    named = set(sorted(marked, key=lambda word: -abs(word.contribution))[:top])
-    drawn = Text()
-    for piece in cut_pieces(explained):
-        word = piece.word
-        if word is None:
-            drawn.append(_shorten_for_terminal(piece.text, LONGEST_GAP))
-        elif not word.is_known:
-            drawn.append(_shorten_for_terminal(piece.text, LONGEST_WORD), f"italic {DIMMED}")
-        elif word in named or word.level >= SIGNED_FROM:
-            figure = format_signed(word.contribution)
-            shown = (
-                f"{_shorten_for_terminal(piece.text, LONGEST_WORD)}[{figure if word in named else figure[0]}]"
-            )
-            drawn.append(shown, _choose_style(word.contribution, word.level))
+    least = max(SMALLEST_EFFECT, MARKED_FROM * max(abs(word.contribution) for word in explained.read))
+    marked = {word for word in explained.read if abs(word.contribution) >= least}
+    named = set(sorted(marked, key=lambda word: (-abs(word.contribution), word.start))[:top])
+    drawn, text, position = Text(), explained.source.text, explained.unread_stop
+    for word in explained.read:
+        drawn.append(_shorten_for_terminal(text[position : word.start], LONGEST_GAP))
+        shown = _shorten_for_terminal(text[word.start : word.stop], LONGEST_WORD)
+        figure = _format_signed(word.contribution)
+        if not word.is_known:
+            drawn.append(shown, f"italic {DIMMED}")
+        elif word in marked:
+            sign = figure if word in named else figure[0]
+            drawn.append(f"{shown}[{sign}]", _choose_style(word.contribution))
         else:
-            drawn.append(_shorten_for_terminal(piece.text, LONGEST_WORD))
+            drawn.append(shown)
+        position = word.stop
+    drawn.append(_shorten_for_terminal(text[position:], LONGEST_GAP))
     return drawn
 
 
-def _choose_style(contribution: float, level: int) -> str:
+def _format_signed(number: float) -> str:
+    """Return a number with its sign; a number that rounds to 0, or is not finite, becomes 0 without a sign."""
+    shown = f"{number:+.2f}"
+    return shown if math.isfinite(number) and float(shown) else "0.00"
+
+
+def _choose_style(contribution: float) -> str:
     """Return the style in which the terminal shows a word, by its contribution."""
-    return f"{_STRENGTHS[level]} {RAISES if contribution > 0 else LOWERS}".strip()
+    return f"bold {RAISES if contribution > 0 else LOWERS}"
 
 
 def _shorten_for_terminal(text: str, longest: int) -> str:
@@ -191,14 +188,7 @@ def write_explanation_as_json(explained: Explained, top: int, out: TextIO) -> No
         "words_read": len(explained.read),
         "words": [asdict(word) for word in explained.moving[:top]],
         "occurrences": [
-            {
-                "start": word.start,
-                "stop": word.stop,
-                "word": word.word,
-                "known": word.is_known,
-                "contribution": word.contribution,
-                "score_without": word.score_without,
-            }
+            {"known" if name == "is_known" else name: value for name, value in asdict(word).items()}
             for word in explained.read
         ],
     }

@@ -7,7 +7,7 @@ shows at most `TABLE_ROWS` rows. Imports the standard library and a part of Rich
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from itertools import chain, islice
@@ -71,10 +71,17 @@ def escape_formulas(row: Iterable[Any]) -> list[Any]:
 def _format_json(columns: Sequence[tuple[str, str]], rows: Rows) -> Iterator[str]:
     """Yield one array with an object per row; NaN and infinities are null, columns of type JSON are parsed."""
     names = _make_unique([name for name, _ in columns])
-    converters = [_parse_json if kind == "JSON" else to_json for _, kind in columns]
+    kinds = [kind for _, kind in columns]
     separator = "[\n"
     for batch in rows:
-        yield separator + ",\n".join(_format_object(names, converters, row) for row in batch)
+        objects = (
+            {
+                name: to_json(json.loads(value) if kind == "JSON" and value is not None else value)
+                for name, kind, value in zip(names, kinds, row, strict=True)
+            }
+            for row in batch
+        )
+        yield separator + ",\n".join(map(format_json, objects))
         separator = ",\n"
     yield "[]\n" if separator == "[\n" else "\n]\n"
 
@@ -89,17 +96,6 @@ def _make_unique(names: Sequence[str]) -> list[str]:
             candidate = f"{name}_{number}"
         unique.append(candidate)
     return unique
-
-
-def _format_object(names: Sequence[str], converters: Sequence[Callable[[Any], Any]], row: Row) -> str:
-    """Format a row of a result as one JSON object."""
-    values = {name: convert(value) for name, convert, value in zip(names, converters, row, strict=True)}
-    return format_json(values)
-
-
-def _parse_json(value: Any) -> Any:
-    """Return a text of a column of type JSON as a value."""
-    return None if value is None else to_json(json.loads(value))
 
 
 def to_json(value: Any) -> Any:
@@ -134,12 +130,18 @@ def _format_as_text(value: Any) -> str:
 
 def _format_table(columns: Sequence[tuple[str, str]], rows: Rows, width: int | None) -> Iterator[str]:
     """Yield a table of the first rows, with numbers aligned right, and a line about the rows and columns not shown."""
+    from rich.cells import cell_len
+
     all_rows = chain.from_iterable(rows)
     shown = list(islice(all_rows, TABLE_ROWS))
     is_more = next(all_rows, None) is not None
     grid = [[_format_cell(value) for value in row] for row in ([name for name, _ in columns], *shown)]
-    widths = _fit_widths([_measure_column(column) for column in zip(*grid, strict=True)], width)
-    is_number = [_holds_numbers(row[place] for row in shown) for place in range(len(widths))]
+    needed = [min(max(map(cell_len, column)), CELL_WIDTH) for column in zip(*grid, strict=True)]
+    widths = _fit_widths(needed, width)
+    is_number = [
+        all(isinstance(row[place], int | float | Decimal | None) for row in shown)
+        for place in range(len(widths))
+    ]
     header, *body = [_draw_row(row, widths, is_number) for row in grid]
     lines = [_draw_rule("┌┬┐", widths), header, _draw_rule("├┼┤", widths), *body, _draw_rule("└┴┘", widths)]
     yield "\n".join([*lines, _describe_size(len(shown), is_more, len(widths), len(columns))]) + "\n"
@@ -155,18 +157,6 @@ def _format_cell(value: Any) -> str:
     if isinstance(value, datetime):
         return value.isoformat(" ", "seconds")
     return escape_controls(_format_as_text(value)[: CELL_WIDTH + 1])
-
-
-def _holds_numbers(values: Iterable[Any]) -> bool:
-    """Return whether a column of a result has a type of numbers, which a table aligns right."""
-    return all(isinstance(value, int | float | Decimal) for value in values if value is not None)
-
-
-def _measure_column(cells: Iterable[str]) -> int:
-    """Return the width that a column of a table needs."""
-    from rich.cells import cell_len
-
-    return min(max(cell_len(cell) for cell in cells), CELL_WIDTH)
 
 
 def _fit_widths(widths: Sequence[int], terminal: int | None) -> list[int]:

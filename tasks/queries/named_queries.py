@@ -8,6 +8,7 @@ import math
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from typing import Any
 
@@ -31,8 +32,11 @@ def find_query(text: str, list_tables: Callable[[], Sequence[str]] = tuple) -> N
     names = list_names()
     if text in {*names, *list_names(of_pages=True)}:
         return read_named(text)
-    if not _ONE_WORD.fullmatch(text) or _is_sql(text):
+    if not _ONE_WORD.fullmatch(text):
         return None
+    with suppress(duckdb.Error):
+        if duckdb.extract_statements(text):
+            return None
     near = [
         *find_near(text.replace("_", "-"), names),
         *(f'"from {table}"' for table in find_near(text.replace("-", "_"), list_tables())),
@@ -53,14 +57,6 @@ def find_near(name: str, names: Sequence[str]) -> list[str]:
 def embed_query(name: str) -> str:
     """Return the SQL of a named query as a table for another query, which needs values for the same parameters."""
     return f"(\n{read_named(name).sql}\n)"
-
-
-def _is_sql(text: str) -> bool:
-    """Return whether a text is SQL and not the name of a named query."""
-    try:
-        return bool(duckdb.extract_statements(text))
-    except duckdb.Error:
-        return False
 
 
 def read_values(query: NamedQuery, given: Iterable[str]) -> dict[str, Any]:
@@ -133,33 +129,22 @@ def _describe_parameter(parameter: Parameter) -> str:
 
 def fill_values(query: NamedQuery, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return a value for each parameter that the statement of a query's own file takes: as given, else its default."""
-    taken = set(_TAKEN.findall(query.own_sql))
-    return {
-        each.name: given[each.name] if each.name in given else _read_default(query, each)
-        for each in query.parameters
-        if each.name in taken
-    }
-
-
-def _read_default(query: NamedQuery, parameter: Parameter) -> Any:
-    """Return the value that a parameter has where none is given."""
-    if parameter.default in (None, NONE):
-        return None
-    return _parse_parameter_value(query, parameter, str(parameter.default))
+    values = {}
+    for each in query.parameters:
+        if each.name in _TAKEN.findall(query.own_sql):
+            is_known = each.name not in given and each.default not in (None, NONE)
+            default = _parse_parameter_value(query, each, str(each.default)) if is_known else None
+            values[each.name] = given.get(each.name, default)
+    return values
 
 
 def describe_queries() -> str:
     """Return a list of the named queries, each with the question that it answers and its parameters."""
-    queries = list_queries()
-    own = [line for query in queries if not query.is_of_page for line in _describe_query(query)]
-    of_pages = [line for query in queries if query.is_of_page for line in _describe_query(query)]
-    return "\n".join([*own, "", "What the sections of pages show:", "", *of_pages])
-
-
-def _describe_query(query: NamedQuery) -> list[str]:
-    """Return the lines on a query in the list of all."""
-    return [
-        query.name,
-        *textwrap.wrap(query.answers, _LINE_CHARACTERS, initial_indent="  ", subsequent_indent="  "),
-        *(f"    {_describe_parameter(parameter)}" for parameter in query.parameters),
-    ]
+    lines: dict[bool, list[str]] = {False: [], True: []}
+    for query in list_queries():
+        lines[query.is_of_page] += [
+            query.name,
+            *textwrap.wrap(query.answers, _LINE_CHARACTERS, initial_indent="  ", subsequent_indent="  "),
+            *(f"    {_describe_parameter(parameter)}" for parameter in query.parameters),
+        ]
+    return "\n".join([*lines[False], "", "What the sections of pages show:", "", *lines[True]])

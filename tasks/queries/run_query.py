@@ -62,12 +62,8 @@ def write_answer(
     is_terminal = out.isatty()
     width = shutil.get_terminal_size().columns if is_terminal else None
     for piece in query_published(path, sql, form, width, parameters):
-        out.write(_escape_for_terminal(piece) if is_terminal else piece)
-
-
-def _escape_for_terminal(piece: str) -> str:
-    """Escape control characters except line ends; a carriage return without a line feed would overwrite its line."""
-    return escape_controls(_LONE_RETURN.sub(r"\\r", piece), keep="\r\n")
+        # A carriage return without a line feed would overwrite its line.
+        out.write(escape_controls(_LONE_RETURN.sub(r"\\r", piece), keep="\r\n") if is_terminal else piece)
 
 
 def query_published(
@@ -108,17 +104,14 @@ _QUERIES = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.St
 
 def _require_one_query(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
     """Raise `UsageError` if there are several queries: nobody would see the answers of all but the last."""
-    if sum(map(_is_query, connection.extract_statements(sql))) > 1:
+    queries = 0
+    for statement in connection.extract_statements(sql):
+        with suppress(ValueError):  # the client lacks the names of some types
+            queries += statement.type in _QUERIES
+    if queries > 1:
         raise UsageError(
             "There are several queries, and only one can be answered. Next: ask them one by one."
         )
-
-
-def _is_query(statement: duckdb.Statement) -> bool:
-    """Return whether a statement is there for its answer."""
-    with suppress(ValueError):  # the client lacks the names of some types
-        return statement.type in _QUERIES
-    return False
 
 
 def fetch_answer(
@@ -181,7 +174,9 @@ def _explain_errors() -> Iterator[None]:
             if line.startswith(("Did you mean", "Candidate")) and _is_near(first, line)
         ]
         explanations = [text for words, text in _EXPLANATIONS.items() if words in first]
-        named = [f"The named query {name} answers that: reviews sql {name}" for name in _find_named(first)]
+        missing = _MISSING_TABLE.match(first)
+        wanted = missing[1].lower().replace("_", "-") if missing else None
+        named = [f"The named query {wanted} answers that: reviews sql {wanted}"] * (wanted in list_names())
         is_wrong = isinstance(error, _NOT_UNDERSTOOD)
         steps = named or [*hints, *([_CORRECT_IT] if is_wrong and not explanations else [])]
         lines = [f"The query failed: {shorten_error(error)}.", *steps, *explanations]
@@ -192,9 +187,3 @@ def _is_near(error: str, hint: str) -> bool:
     """Return whether a hint suggests a name like that of the missing table: DuckDB suggests any that there is."""
     missing, suggested = _MISSING_TABLE.match(error), _SUGGESTED_TABLE.match(hint)
     return not missing or not suggested or bool(find_near(missing[1], [suggested[1]]))
-
-
-def _find_named(error: str) -> list[str]:
-    """Return the named query that has the name of the table which is missing, if there is one."""
-    missing = _MISSING_TABLE.match(error)
-    return [name for name in list_names() if missing and missing[1].lower().replace("_", "-") == name]

@@ -62,7 +62,9 @@ def score_asked(
     rows = _make_rows(listed, of_row)
     bad = find_bad_rows(measure_rows(rows, mark_texts_with_words(rows["text"])), limits)
     positions = np.array([position for position in range(len(rows)) if position not in bad], np.int64)
-    chunk = _score_rows(champion, rows.take(positions))
+    good = rows.take(positions)
+    none = ScoredChunk(good, SCORED_SCHEMA.empty_table(), {})
+    chunk = score_chunk(champion.scorer, "", good) if len(good) else none
     unscored = {int(positions[position]): reason for position, reason in chunk.unscored.items()}
     scored = np.array([position for position in positions.tolist() if position not in unscored], np.int64)
     reasons = [{**bad, **unscored}.get(n) for n in range(len(rows))]
@@ -119,13 +121,6 @@ def _convert(texts: list[str | None]) -> pa.Array:
         ) from None
 
 
-def _score_rows(champion: LoadedChampion, good: pa.Table) -> ScoredChunk:
-    """Score rows that keep the contract, as a run does."""
-    if not len(good):
-        return ScoredChunk(good, SCORED_SCHEMA.empty_table(), {})
-    return score_chunk(champion.scorer, "", good)
-
-
 def _make_answers(
     champion: LoadedChampion,
     scored: pa.Table,
@@ -136,7 +131,15 @@ def _make_answers(
     """Return the answers of n texts: the scores of those at `positions`, and the rules and details of the others."""
     where = np.full(len(reasons), -1)
     where[positions] = np.arange(len(positions))
-    scores = _add_columns(champion, scored).take(pa.array(where, mask=where < 0))
+    counts = scored["token_count"].to_numpy()
+    low = high = pa.nulls(len(scored), pa.float64())
+    if champion.interval is not None:
+        low, high = bound_stars(scored["predicted_rating"].to_numpy(), champion.interval)
+    known = counts - np.rint(counts * scored["oov_rate"].to_numpy())
+    further = {"rating_low": low, "rating_high": high, "known_count": known}
+    scores = pa.table({**{name: scored[name] for name in scored.column_names}, **further}).take(
+        pa.array(where, mask=where < 0)
+    )
     others = {
         "model_id": [champion.promoted.model_id] * len(reasons),
         "adapted_to": [
@@ -145,18 +148,8 @@ def _make_answers(
         "rule": [reason and reason[0] for reason in reasons],
         "detail": [reason and reason[1] for reason in reasons],
     }
-    columns = {name: scores[name] for name in ANSWER_SCHEMA.names if name not in others}
-    return pa.table(
-        {**columns, **{name: pa.array(values, pa.string()) for name, values in others.items()}}
-    ).cast(ANSWER_SCHEMA)
-
-
-def _add_columns(champion: LoadedChampion, scored: pa.Table) -> pa.Table:
-    """Add to rows of `SCORED_SCHEMA` the columns that only answers have."""
-    counts = scored["token_count"].to_numpy()
-    unknown = np.rint(counts * scored["oov_rate"].to_numpy())
-    low = high = pa.nulls(len(scored), pa.float64())
-    if champion.interval is not None:
-        low, high = bound_stars(scored["predicted_rating"].to_numpy(), champion.interval)
-    further = {"rating_low": low, "rating_high": high, "known_count": counts - unknown}
-    return pa.table({**{name: scored[name] for name in scored.column_names}, **further})
+    columns = {
+        name: pa.array(others[name], pa.string()) if name in others else scores[name]
+        for name in ANSWER_SCHEMA.names
+    }
+    return pa.table(columns).cast(ANSWER_SCHEMA)
