@@ -48,7 +48,10 @@ def fit_baseline(
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
-    _require_usable_texts(train_texts, train_labels, test_texts, test_labels)
+    if len(train_texts) != len(train_labels) or len(test_texts) != len(test_labels):
+        raise ValueError("the baseline needs one label for each text")
+    if len(set(train_labels)) < 2 or not test_texts:
+        raise ValueError("the baseline needs both labels among the training reviews, and test reviews")
     started = time.perf_counter()
     vectorizer = TfidfVectorizer(
         analyzer=_list_words_and_pairs,
@@ -73,15 +76,3 @@ def _list_words_and_pairs(text: str) -> list[str]:
     """Return the words and word pairs of a text, the baseline's features."""
     words = split_words(text)
     return words + [f"{first} {second}" for first, second in pairwise(words)]
-
-
-def _require_usable_texts(
-    train_texts: Sequence[str],
-    train_labels: Sequence[str],
-    test_texts: Sequence[str],
-    test_labels: Sequence[str],
-) -> None:
-    if len(train_texts) != len(train_labels) or len(test_texts) != len(test_labels):
-        raise ValueError("the baseline needs one label for each text")
-    if len(set(train_labels)) < 2 or not test_texts:
-        raise ValueError("the baseline needs both labels among the training reviews, and test reviews")

@@ -118,7 +118,9 @@ def decide_promotion(mode: str, checks: Sequence[GateCheck]) -> Decision:
         return Decision(mode == "always", f"asked for: --promote {mode}", kept)
     failed = [check for check in kept if not check.passed]
     if failed:
-        return Decision(False, _describe_failures(failed) + _describe_unproven(kept), kept)
+        # The name of a slice, a type of tests or a source is not in the detail.
+        reasons = [f"{check.name}: {check.detail}" if " " in check.name else check.detail for check in failed]
+        return Decision(False, "; ".join(reasons) + _describe_unproven(kept), kept)
     shown = {
         check.name: f"{check.challenger:.4f} against {check.champion:.4f}"
         for check in kept
@@ -145,6 +147,11 @@ def judge_contest(contest: Contest) -> tuple[GateCheck, ...]:
     a lower log loss on enough of their held-out reviews counts instead of one on the validation reviews, where the
     challenger may then lose a little; it must not be clearly worse on them, nor on those of any source.
     """
+    mine, other = contest.challenger_seconds, contest.champion_seconds
+    cost = (
+        f"{1e6 * mine:,.0f} microseconds a review against {1e6 * other:,.0f}, {contest.cost_ratio:.2g} times as long "
+        f"(at most {LARGEST_COST_RATIO:g})"
+    )
     margins = (0.0, 0.0)
     own = contest.own
     if own is not None and own.challenger.reviews >= FEWEST_OWN_REVIEWS and _is_better(own):
@@ -154,7 +161,7 @@ def judge_contest(contest: Contest) -> tuple[GateCheck, ...]:
         _judge_accuracy(contest.scores, margins[1]),
         *map(_judge_slice, contest.scores.slices),
         *(_judge_behaviour(change, contest.behaviour) for change in contest.behaviour),
-        _judge_cost(contest),
+        GateCheck("cost", contest.cost_ratio <= LARGEST_COST_RATIO, cost, mine, other),
         *(_judge_own(own) if own is not None else ()),
     )
 
@@ -227,16 +234,6 @@ def _judge_behaviour(change: BehaviourChange, changes: Sequence[BehaviourChange]
     return GateCheck(f"behaviour {change.test}", not lower or outweighed, detail, mine, other)
 
 
-def _judge_cost(contest: Contest) -> GateCheck:
-    """Judge by the rule of the gate on the time that scoring costs."""
-    mine, other = contest.challenger_seconds, contest.champion_seconds
-    detail = (
-        f"{1e6 * mine:,.0f} microseconds a review against {1e6 * other:,.0f}, {contest.cost_ratio:.2g} times as long "
-        f"(at most {LARGEST_COST_RATIO:g})"
-    )
-    return GateCheck("cost", contest.cost_ratio <= LARGEST_COST_RATIO, detail, mine, other)
-
-
 def judge_own_traffic(traffic: OwnTraffic) -> GateCheck:
     """Fail a challenger that was worse than the champion on the labelled reviews of its time as the shadow.
 
@@ -274,62 +271,15 @@ def _format_points(gain: Interval) -> str:
     return f"{value} points, 95 % interval {lower} to {upper}"
 
 
-def _describe_failures(failed: Sequence[GateCheck]) -> str:
-    """Describe in one sentence which checks failed; the details are in the checks."""
-    reasons = [_describe_failure(check) for check in failed if check.name in _FAILURES]
-    for kind, words in _FAILURES_OF_KINDS.items():
-        those = [check for check in failed if check.name.startswith(f"{kind} ")]
-        which = ", ".join(
-            f"{check.name.removeprefix(f'{kind} ')} ({_format_difference(check)})" for check in those
-        )
-        reasons += [words.format(which)] if those else []
-    others = [check for check in failed if check.name.split(" ")[0] not in {*_FAILURES, *_FAILURES_OF_KINDS}]
-    return "; ".join([*reasons, *(check.detail for check in others)])
-
-
 def _describe_unproven(checks: Sequence[GateCheck]) -> str:
     """Describe a lower log loss on own labels that is not proven, where a proven one would have been enough."""
     by_name = {check.name: check for check in checks}
     own, archive = by_name.get("own_log_loss"), by_name.get("log_loss")
     if own is None or archive is None or archive.passed or not own.passed:
         return ""
-    if _measure_gain(own) <= 0 or _measure_gain(archive) < -OWN_LOSS_MARGIN:
+    gains = [(check.champion or 0) - (check.challenger or 0) for check in (own, archive)]
+    if gains[0] <= 0 or gains[1] < -OWN_LOSS_MARGIN:
         return ""
     few = f"but by too little, or on fewer than {FEWEST_OWN_REVIEWS} held-out reviews"
     why = "but not beyond chance" if (own.lower or 0) <= 0 else few
     return f"; better on own labels, {why}: {own.detail}"
-
-
-def _measure_gain(check: GateCheck) -> float:
-    """Return by how much the challenger's log loss is lower than the champion's; 0 where there is none."""
-    return (check.champion or 0) - (check.challenger or 0)
-
-
-_FAILURES = {
-    "log_loss": "validation log loss {} against {}",
-    "accuracy": "less accurate than the champion: {} against {}",
-    "cost": "too slow: {} seconds a review against {}",
-    OWN_TRAFFIC: "less accurate than the champion on own traffic: {} against {}",
-    "own_log_loss": "worse on own labels: log loss {} against {}",
-}
-_FAILURES_OF_KINDS = {
-    "slice": "less accurate than the champion on the slices {}",
-    "behaviour": "passes fewer behavioural tests of the types {}",
-    "source": "less accurate than the champion on own labels of the sources {}",
-}
-
-
-def _describe_failure(check: GateCheck) -> str:
-    """Describe which rule of the gate failed."""
-    digits = "{:.2g}" if check.name == "cost" else "{:.4f}"
-    words = _FAILURES[check.name].format(*map(digits.format, (check.challenger, check.champion)))
-    if check.name != "log_loss":
-        return words
-    worse = check.upper is not None and check.upper < 0
-    how = "worse than the champion" if worse else "no better than the champion beyond chance"
-    return f"{how}: {words} (95 % interval of the gain {check.lower:+.4f} to {check.upper:+.4f})"
-
-
-def _format_difference(check: GateCheck) -> str:
-    """Format the challenger's share minus the champion's, in percentage points."""
-    return f"{100 * ((check.challenger or 0) - (check.champion or 0)):+.1f} points"

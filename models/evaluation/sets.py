@@ -166,20 +166,17 @@ def compare_behaviour(
     tests: Sequence[BehaviourTest], challenger: BehaviourResult, champion: BehaviourResult
 ) -> tuple[BehaviourChange, ...]:
     """Compare two models on the same behavioural tests, by type of test."""
+    from scipy.stats import binomtest
+
     failed = [set(result.failed) for result in (challenger, champion)]
     changes = []
     for name in dict.fromkeys(test.test for test in tests):
         those = {test.id for test in tests if test.test == name}
         lost, won = len((failed[0] - failed[1]) & those), len((failed[1] - failed[0]) & those)
         mine, others = (len(those - each) for each in failed)
-        changes.append(BehaviourChange(name, len(those), mine, others, lost, won, _find_sign_p(lost, won)))
+        p_value = float(binomtest(lost, lost + won, alternative="greater").pvalue) if lost + won else 1.0
+        changes.append(BehaviourChange(name, len(those), mine, others, lost, won, p_value))
     return tuple(changes)
-
-
-def _find_sign_p(lost: int, won: int) -> float:
-    from scipy.stats import binomtest
-
-    return float(binomtest(lost, lost + won, alternative="greater").pvalue) if lost + won else 1.0
 
 
 def rate_elsewhere(
@@ -203,15 +200,12 @@ def _count_passed(
     )
 
 
-def _are_same(score: float, other: float) -> bool:
-    """Return whether two scores are the same for a behavioural test of invariance."""
-    return (score >= POSITIVE_FROM) == (other >= POSITIVE_FROM) and abs(other - score) <= SAME_WITHIN
-
-
 _PASSES: dict[str, Callable[[float, float], bool]] = {
     "positive": lambda score, _: score >= POSITIVE_FROM,
     "negative": lambda score, _: score < POSITIVE_FROM,
-    "same": _are_same,
+    "same": lambda score, other: (
+        (score >= POSITIVE_FROM) == (other >= POSITIVE_FROM) and abs(other - score) <= SAME_WITHIN
+    ),
     "up": lambda score, other: other > score,
     "down": lambda score, other: other < score,
 }

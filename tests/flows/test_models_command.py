@@ -138,7 +138,7 @@ def test_a_worse_model_is_refused_with_the_reasons_and_the_next_step(
     monkeypatch.setattr(tasks.training.contest, "hold_contest", lambda *_: hold_worse())
     refused = reviews("promote", challenger)
     assert refused.exit_code == 1
-    assert "worse than the champion" in refused.stderr
+    assert "validation log loss" in refused.stderr
     assert f"`reviews models compare {challenger} champion`" in refused.stderr
     kept = find_champion(home.warehouse)
     assert kept is not None
@@ -156,7 +156,7 @@ def test_a_worse_model_that_is_forced_is_promoted_and_the_refusal_is_kept(
         home.published, "select model_id, reason from promotions order by number desc limit 1"
     )
     assert model_id == challenger
-    assert reason.startswith("for a trial (the gate refused it: worse than the champion")
+    assert reason.startswith("for a trial (the gate refused it: validation log loss")
     query = "select mode, promoted, passed from gate_checks where name = 'log_loss'"
     assert ask(home.published, query) == [("always", True, False)]
 

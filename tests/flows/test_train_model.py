@@ -283,7 +283,7 @@ def test_a_model_without_own_labels_does_not_replace_one_that_is_better_on_them(
 ) -> None:
     decision = decide.fn(Attempt(first.model_id, "auto"), home)
     assert not decision.promote
-    assert "worse on own labels" in decision.reason
+    assert "held-out reviews with own labels" in decision.reason
 
 
 @pytest.mark.usefixtures("in_one_process")
