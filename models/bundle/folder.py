@@ -8,7 +8,8 @@ what the labels of each source change in the scores of its texts.
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,19 +97,9 @@ def load_own(folder: Path, vocabulary: Vocabulary) -> dict[str, OwnLayer]:
     path = folder / OWN_FILE
     if not path.is_file():
         return {}
-    try:
+    with _refusing_damage(path):
         layers = json.loads(path.read_text("utf-8"))
         return {name: read_layer(facts, len(vocabulary.words)) for name, facts in layers.items()}
-    except (
-        OSError,
-        ValueError,
-        LookupError,
-        TypeError,
-        AttributeError,
-        ArithmeticError,
-        RecursionError,
-    ) as error:
-        raise BundleError(f"{path}: can't be read ({_first_line(error)}).") from error
 
 
 def find_graph(folder: Path) -> Path | None:
@@ -122,20 +113,21 @@ def load_model(folder: Path) -> "keras.Model":
     import keras
 
     register_layers()
-    try:
+    with _refusing_damage(folder / MODEL_FILE):
         return keras.saving.load_model(folder / MODEL_FILE, compile=False, safe_mode=True)
-    except Exception as error:  # Keras raises anything from ValueError to KeyError here
-        raise BundleError(f"{folder / MODEL_FILE}: can't be loaded ({_first_line(error)}).") from error
 
 
 def load_vocabulary(folder: Path) -> Vocabulary:
     """Load the words that a bundle's model knows."""
-    try:
+    with _refusing_damage(folder / VOCABULARY_FILE):
         return Vocabulary(tuple(json.loads((folder / VOCABULARY_FILE).read_text("utf-8"))))
-    except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise BundleError(f"{folder / VOCABULARY_FILE}: can't be read ({_first_line(error)}).") from error
 
 
-def _first_line(error: Exception) -> str:
-    """Return the first line of the error with which a file of a bundle could not be loaded."""
-    return str(error).strip().split("\n")[0] or type(error).__name__
+@contextmanager
+def _refusing_damage(path: Path) -> Iterator[None]:
+    """Turn any error of the block into a `BundleError` that names the file: a damaged one may raise anything."""
+    try:
+        yield
+    except Exception as error:
+        cause = str(error).strip().split("\n")[0] or type(error).__name__
+        raise BundleError(f"{path}: can't be read ({cause}).") from error

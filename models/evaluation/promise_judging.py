@@ -23,6 +23,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property, reduce
 
 FALSE_ALARMS = 0.01
 """At most this many false alarms a week are expected, of all sources together, if labels arrive every day."""
@@ -86,7 +87,7 @@ class Stream:
     spread: float = 1.0
     """How many times as much the accuracy differs between titles as for independent reviews; at least 1."""
 
-    @property
+    @cached_property
     def total(self) -> Tally:
         """All its reviews."""
         return _sum(tally for _, tally in self.days)
@@ -138,7 +139,12 @@ def _judge_group(streams: Sequence[Stream], tests: int) -> Standing:
         weight * each.promise.accuracy for weight, each in zip(weights, streams, strict=True)
     ) / sum(weights)
     source = streams[0].source if len(streams) == 1 and tests > 1 else None
-    capitals = {day: _find_capital(starts) for day, starts in _list_starts(streams) if starts}
+    # Of each day the logarithm of the mean capital of its bettors.
+    capitals = {
+        day: _add_logarithms([sum(each.weigh(drop) for each in starts) for drop in DROPS])
+        - math.log(len(DROPS))
+        for day, starts in _list_starts(streams)
+    }
     standing = Standing(source, promised, total)
     if not capitals:
         return standing
@@ -150,28 +156,18 @@ def _judge_group(streams: Sequence[Stream], tests: int) -> Standing:
     return Standing(source, promised, total, min(math.exp(min(evidence, 700)), _MOST_EVIDENCE), fallen, since)
 
 
-def _find_capital(starts: Sequence[_Start]) -> float:
-    """Return the logarithm of the mean capital of the bettors of one day."""
-    return _add_logarithms([sum(each.weigh(drop) for each in starts) for drop in DROPS]) - math.log(
-        len(DROPS)
-    )
-
-
 def _list_starts(streams: Sequence[Stream]) -> Iterator[tuple[date, list[_Start]]]:
     """Yield for each of the newest days what the streams say of a fall from it on."""
     days = sorted({day for each in streams for day, _ in each.days})
     before = [Tally()] * len(streams)
     tallies = [dict(each.days) for each in streams]
-    totals = [each.total for each in streams]
     for place, day in enumerate(days):
         if place >= len(days) - LAST_DAYS:
-            yield (
-                day,
-                [
-                    _Start(find_floor(stream, past), total.remove(past), stream.spread)
-                    for stream, past, total in zip(streams, before, totals, strict=True)
-                ],
-            )
+            starts = [
+                _Start(find_floor(stream, past), stream.total.remove(past), stream.spread)
+                for stream, past in zip(streams, before, strict=True)
+            ]
+            yield day, starts
         before = [past.add(tally.get(day, Tally())) for past, tally in zip(before, tallies, strict=True)]
 
 
@@ -193,10 +189,7 @@ def _bound_below(share: float, number: float) -> float:
 
 def _sum(tallies: Iterator[Tally]) -> Tally:
     """Return all tallies together."""
-    total = Tally()
-    for each in tallies:
-        total = total.add(each)
-    return total
+    return reduce(Tally.add, tallies, Tally())
 
 
 def _add_logarithms(values: Sequence[float]) -> float:

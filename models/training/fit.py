@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from data_contracts.storage.faults import pass_fault_point
 from models.tensorflow import load_tensorflow
-from models.training.journal import QUIET, Arrays, Journal, assign_values, list_values, name_epoch
+from models.training.journal import QUIET, Journal, assign_values, list_values, name_epoch
 from models.training.kind_of_model import Recipe, Variant
 from models.training.reviews import TrainingReviews
 from models.training.trained_model import Epoch, TrainedModel
@@ -59,13 +59,6 @@ class _Course:
         return {**best, "history": figures, "kept_epoch": np.array(self.kept_epoch)}
 
 
-def _read_course(arrays: Arrays, tensors: int) -> _Course:
-    """Return what `fit` had done at a checkpoint of a model with this number of tensors of weights."""
-    history = tuple(Epoch(*map(float, figures)) for figures in arrays["history"])
-    best = [arrays[f"best_{number}"] for number in range(tensors)]
-    return _Course(best, int(arrays["kept_epoch"]), history)
-
-
 def _fit(
     variant: Variant, reviews: TrainingReviews, *, seed: int, epochs: int, journal: Journal
 ) -> TrainedModel:
@@ -76,9 +69,8 @@ def _fit(
     keras.utils.set_random_seed(seed)
     model = variant.build(variant)
     course = _begin(model, journal, reviews, epochs)
-    done, keeper = len(course.history), _make_keeper(course, journal)
+    done, callback = len(course.history), _make_callback(course, journal, len(train.ids), variant.batch_size)
     if done < epochs:
-        reporter = _make_reporter(len(train.ids), variant.batch_size, done, journal)
         model.fit(
             train.ids,
             train.positive,
@@ -87,34 +79,30 @@ def _fit(
             verbose=0,
             validation_data=(validation.ids, validation.positive),
             validation_freq=list(range(done + 1, epochs + 1)),
-            callbacks=[_make_skipper(done), keeper, reporter],
+            callbacks=[callback],
         )
-    course = keeper.course
+    course = callback.course
     model.set_weights(course.weights)
     return TrainedModel(model, course.history, course.kept_epoch)
 
 
 def _begin(model: Any, journal: Journal, reviews: TrainingReviews, epochs: int) -> _Course:
     """Return what was done at the last checkpoint, and give the model the state that it had then."""
-    _make_variables(model)
+    # The variables that the first step of `fit` would make are there before: it would be traced twice. It also asks for
+    # metrics after an epoch that is skipped.
+    model.optimizer.build(model.trainable_variables)
+    nothing = np.zeros((1, 1), np.float32)
+    model.compute_metrics(None, nothing, nothing)
+    model.reset_metrics()
     checkpoint, weights = journal.load(PART), model.get_weights()
     if checkpoint is None:
         return _Course(weights)
     assign_values(_list_state(model), checkpoint.arrays)
     journal.report(checkpoint.done * len(reviews.train.ids))
     journal.go_on(name_epoch(checkpoint.done, epochs), checkpoint.saved_at)
-    return _read_course(checkpoint.arrays, len(weights))
-
-
-def _make_variables(model: Any) -> None:
-    """Make the variables that the first step of `fit` would make: it would be traced twice.
-
-    `fit` also asks for metrics after an epoch that is skipped.
-    """
-    model.optimizer.build(model.trainable_variables)
-    nothing = np.zeros((1, 1), np.float32)
-    model.compute_metrics(None, nothing, nothing)
-    model.reset_metrics()
+    history = tuple(Epoch(*map(float, figures)) for figures in checkpoint.arrays["history"])
+    best = [checkpoint.arrays[f"best_{number}"] for number in range(len(weights))]
+    return _Course(best, int(checkpoint.arrays["kept_epoch"]), history)
 
 
 def _list_state(model: Any) -> list[Any]:
@@ -122,56 +110,41 @@ def _list_state(model: Any) -> list[Any]:
     return [*model.variables, *model.optimizer.variables]
 
 
-def _make_skipper(done: int) -> Any:
-    """Build the Keras callback that lets the epochs that are done pass without training.
+def _make_callback(begun: _Course, journal: Journal, rows: int, batch_size: int) -> Any:
+    """Build the Keras callback that adds each epoch to its `course`, saves a checkpoint, and reports trained rows.
 
-    `fit` shuffles the rows of every epoch by one generator, whose state can't be saved. So the rows of the epochs that
-    are done are shuffled again, and those of the next one come in the order that they would have had.
+    The epochs that are done pass without training. `fit` shuffles the rows of every epoch by one generator, whose state
+    can't be saved. So the rows of these epochs are shuffled again, and those of the next one come in the order that
+    they would have had.
     """
     import keras
+
+    done = len(begun.history)
 
     def draw_batch(iterator: Any) -> dict[str, Any]:
         next(iterator)
         return {}
 
-    class SkipEpochs(keras.callbacks.Callback):  # type: ignore[misc]
+    class FollowTraining(keras.callbacks.Callback):  # type: ignore[misc]
+        course = begun
+
         def on_train_begin(self, logs: Any = None) -> None:
             self.train = self.model.train_function
 
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-            self.model.train_function = self.train if epoch >= done else draw_batch
+            self.trains = epoch >= done
+            self.model.train_function = self.train if self.trains else draw_batch
 
-    return SkipEpochs()
-
-
-def _make_keeper(begun: _Course, journal: Journal) -> Any:
-    """Build the Keras callback that adds each epoch to its `course`, and then saves a checkpoint."""
-    import keras
-
-    class KeepEpochs(keras.callbacks.Callback):  # type: ignore[misc]
-        course = begun
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            if self.trains:
+                journal.report(min(batch_size, rows - batch * batch_size))
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            if epoch < len(begun.history):
+            if not self.trains:
                 return
             figures = Epoch(*(float(logs[key]) for key in ("loss", "accuracy", "val_loss", "val_accuracy")))
             self.course = self.course.add(figures, self.model)
             journal.save(PART, epoch + 1, {**self.course.to_arrays(), **list_values(_list_state(self.model))})
             pass_epoch()
 
-    return KeepEpochs()
-
-
-def _make_reporter(rows: int, batch_size: int, done: int, journal: Journal) -> Any:
-    """Build the Keras callback that reports the rows of each batch that was trained on."""
-    import keras
-
-    class ReportRows(keras.callbacks.Callback):  # type: ignore[misc]
-        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-            self.trains = epoch >= done
-
-        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-            if self.trains:
-                journal.report(min(batch_size, rows - batch * batch_size))
-
-    return ReportRows()
+    return FollowTraining()

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.training.fit import pass_epoch
-from models.training.journal import QUIET, Arrays, Journal, assign_values, list_values, name_epoch
+from models.training.journal import QUIET, Journal, assign_values, list_values, name_epoch
 from models.training.kind_of_model import Variant
 from models.training.reviews import LabelledReviews, TrainingReviews
 from models.training.trained_model import Epoch
@@ -134,15 +134,9 @@ class _Course:
 
     def end_epoch(self, rows: int, logits: NDArray[np.float64], validation: LabelledReviews) -> "_Course":
         """Return the course after the present epoch of `rows` reviews, with these validation logits."""
-        figures = _evaluate_epoch(self.loss / rows, self.right / rows, logits, validation)
-        return _Course((*self.history, figures))
-
-
-def _read_course(arrays: Arrays) -> _Course:
-    """Return how far the training was at a checkpoint."""
-    batches, loss, right = arrays["present"].tolist()
-    history = tuple(Epoch(*figures) for figures in arrays["history"].tolist())
-    return _Course(history, int(batches), loss, int(right))
+        signed = np.where(validation.positive > 0.5, logits, -logits)
+        on_validation = float(np.logaddexp(0, -signed).mean()), float((signed > 0).mean())
+        return _Course((*self.history, Epoch(self.loss / rows, self.right / rows, *on_validation)))
 
 
 def fit_branch(
@@ -152,8 +146,11 @@ def fit_branch(
 
     Training labels may lie between 0 and 1. A checkpoint is saved after each epoch, and within one that takes long.
     """
+    import keras
+
     rows, size = len(reviews.train.ids), branch.variant.batch_size
-    steps, optimizer = -(-rows // size), _make_optimizer(branch)
+    steps, optimizer = -(-rows // size), keras.optimizers.Adam()
+    optimizer.build(branch.list_variables())
     train = _make_trainer(branch, optimizer, reviews.train)
     state = branch.list_state(optimizer)
     course, save = _go_on(state, journal, rows, size, epochs), _make_saver(state, journal, steps)
@@ -176,8 +173,9 @@ def _go_on(state: Sequence[Any], journal: Journal, rows: int, size: int, epochs:
     if checkpoint is None:
         return _Course()
     assign_values(state, checkpoint.arrays)
-    course = _read_course(checkpoint.arrays)
-    done = len(course.history)
+    batches, loss, right = checkpoint.arrays["present"].tolist()
+    history = tuple(Epoch(*figures) for figures in checkpoint.arrays["history"].tolist())
+    course, done = _Course(history, int(batches), loss, int(right)), len(history)
     journal.report(done * rows + min(course.batches * size, rows))
     within = f", after {course.batches} of its batches" if course.batches else ""
     journal.go_on(f"{name_epoch(done, epochs)}{within}", checkpoint.saved_at)
@@ -213,15 +211,6 @@ def _make_trainer(
         return _Course(course.history, course.batches + 1, *added)
 
     return train_batch
-
-
-def _make_optimizer(branch: LstmBranch) -> Any:
-    """Build the optimizer of the branch's variables."""
-    import keras
-
-    optimizer = keras.optimizers.Adam()
-    optimizer.build(branch.list_variables())
-    return optimizer
 
 
 def _make_step(branch: LstmBranch, optimizer: Any) -> Callable[..., Any]:
@@ -279,11 +268,3 @@ def _shuffle_epochs(count: int, size: int, epochs: int, seed: int) -> Iterator[l
     for _ in range(epochs):
         order = generator.permutation(count)
         yield [order[start : start + size] for start in range(0, count, size)]
-
-
-def _evaluate_epoch(
-    loss: float, accuracy: float, logit: NDArray[np.float64], validation: LabelledReviews
-) -> Epoch:
-    """Return the figures of an epoch of training, with those of the validation logits."""
-    signed = np.where(validation.positive > 0.5, logit, -logit)
-    return Epoch(loss, accuracy, float(np.logaddexp(0, -signed).mean()), float((signed > 0).mean()))

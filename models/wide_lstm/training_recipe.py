@@ -76,7 +76,9 @@ def train_wide_lstm(
         vectors = _learn_vectors(variant, reviews, seed, progress.open(VECTOR_WORK))
     keras.utils.set_random_seed(seed)
     branch = LstmBranch(variant, build_reader(variant, vectors), build_lstm_head(variant))
-    smoothed = _smooth_labels(reviews)
+    train = reviews.train
+    targets = np.where(train.positive > 0.5, SMOOTHED_LABEL, 1 - SMOOTHED_LABEL).astype(np.float32)
+    smoothed = replace(reviews, train=LabelledReviews(train.ids, targets))
     history = fit_branch(branch, smoothed, epochs=epochs, seed=seed, journal=progress.open(1.0))
     ngrams = progress.wait_for(ngram_model)
     blend = _fit_blend(branch, ngrams, reviews.validation)
@@ -137,11 +139,11 @@ def _begin_progress(journal: Journal, reviews: TrainingReviews, epochs: int, has
 def _learn_vectors(
     variant: Variant, reviews: TrainingReviews, seed: int, journal: Journal
 ) -> NDArray[np.float32]:
-    """Learn the word vectors with which the training of the branch starts."""
+    """Learn the word vectors with which the training of the branch starts, scaled to their spread."""
     ids = np.concatenate([reviews.train.ids, reviews.unlabelled])
-    return _scale_vectors(
-        fit_word_vectors(ids, variant.vocabulary_size, variant.embedding_size, seed, journal)
-    )
+    vectors = fit_word_vectors(ids, variant.vocabulary_size, variant.embedding_size, seed, journal)
+    spread = float(vectors.std())
+    return vectors * np.float32(VECTOR_SPREAD / spread) if spread > 0 else vectors
 
 
 def weigh_ngrams(variant: Variant, reviews: TrainingReviews, seed: int, journal: Journal) -> NgramModel:
@@ -159,7 +161,8 @@ def weigh_ngrams(variant: Variant, reviews: TrainingReviews, seed: int, journal:
         judged = weigh_matrix(fitted, present) + weigh_matrix(by_vectors, present) > 0
         judged[: len(positive)] = positive
         ratio = compare_labels(present, judged)
-        fitted = _refit_ngram_model(variant, reviews.train, fitted, ratio)
+        both = make_matrix(fitted.numbers, _add_endings(variant, reviews.train), variant.vocabulary_size)
+        fitted = fit_weights(fitted.numbers, both, np.tile(positive, 2), ratio)
         by_vectors = fit_vector_weighting(fitted, present, positive, sets)
     return join_weightings([fitted, by_vectors])
 
@@ -168,23 +171,12 @@ def _recall_ngram_model(variant: Variant, train: LabelledReviews, journal: Journ
     """Return the first weighting from the journal's checkpoint; fit and keep it where there is none."""
     checkpoint = journal.load(NGRAMS)
     if checkpoint is None:
-        fitted = _fit_ngram_model(variant, train)
+        # On every whole review and on its last window, so that endings weigh more.
+        both, positive = _add_endings(variant, train), np.tile(train.positive > 0.5, 2)
+        fitted = fit_ngrams(both, positive, variant.vocabulary_size)
         journal.save(NGRAMS, 1, {field.name: getattr(fitted, field.name) for field in fields(fitted)})
         return fitted
     return NgramModel(*(checkpoint.arrays[field.name] for field in fields(NgramModel)))
-
-
-def _fit_ngram_model(variant: Variant, train: LabelledReviews) -> NgramModel:
-    """Fit one n-gram model on every whole review and on its last window, so that endings weigh more."""
-    return fit_ngrams(_add_endings(variant, train), np.tile(train.positive > 0.5, 2), variant.vocabulary_size)
-
-
-def _refit_ngram_model(
-    variant: Variant, train: LabelledReviews, fitted: NgramModel, ratio: NDArray[np.float32]
-) -> NgramModel:
-    """Fit the model again on the same reviews, by other log ratios of the same n-grams."""
-    present = make_matrix(fitted.numbers, _add_endings(variant, train), variant.vocabulary_size)
-    return fit_weights(fitted.numbers, present, np.tile(train.positive > 0.5, 2), ratio)
 
 
 def _add_endings(variant: Variant, train: LabelledReviews) -> NDArray[np.int32]:
@@ -192,19 +184,6 @@ def _add_endings(variant: Variant, train: LabelledReviews) -> NDArray[np.int32]:
     endings = np.zeros_like(train.ids)
     endings[:, -variant.window :] = train.ids[:, -variant.window :]
     return np.concatenate([train.ids, endings])
-
-
-def _scale_vectors(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Scale the word vectors to the spread with which the training of the branch starts."""
-    spread = float(vectors.std())
-    return vectors * np.float32(VECTOR_SPREAD / spread) if spread > 0 else vectors
-
-
-def _smooth_labels(reviews: TrainingReviews) -> TrainingReviews:
-    """Replace the training labels 1 and 0 by `SMOOTHED_LABEL` and `1 - SMOOTHED_LABEL`."""
-    train = reviews.train
-    smoothed = np.where(train.positive > 0.5, SMOOTHED_LABEL, 1 - SMOOTHED_LABEL).astype(np.float32)
-    return replace(reviews, train=LabelledReviews(train.ids, smoothed))
 
 
 def _fit_blend(branch: LstmBranch, ngrams: NgramModel, validation: LabelledReviews) -> Blend:
