@@ -13,7 +13,14 @@ def resolve_provenance(contents: ArchiveContents, accept_unverified: bool = Fals
 
     Raises `SourceError` if neither is a known one, unless `accept_unverified`.
     """
-    dataset, verification = _identify_dataset(contents)
+    by_content = (name for name, digest in CONTENT_DIGESTS.items() if contents.content_digest == digest)
+    dataset: str | None
+    if contents.source_sha256 == PUBLISHED_SHA256:
+        dataset, verification = "stanford", "published"
+    elif dataset := next(by_content, None):
+        verification = "content"
+    else:
+        verification = "accepted_unverified"
     if dataset is None and not accept_unverified:
         known = ", ".join(f"{name} {digest}" for name, digest in CONTENT_DIGESTS.items() if digest)
         raise SourceError(
@@ -32,13 +39,3 @@ def resolve_provenance(contents: ArchiveContents, accept_unverified: bool = Fals
         data_fingerprint=fingerprint,
         format_version=FORMAT_VERSION,
     )
-
-
-def _identify_dataset(contents: ArchiveContents) -> tuple[str | None, str]:
-    """Return the name of the data set, None if it is unknown, and how it was verified."""
-    if contents.source_sha256 == PUBLISHED_SHA256:
-        return "stanford", "published"
-    for dataset, digest in CONTENT_DIGESTS.items():
-        if contents.content_digest == digest:
-            return dataset, "content"
-    return None, "accepted_unverified"

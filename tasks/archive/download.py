@@ -63,7 +63,14 @@ def fetch_archive(
     interrupted download. Raises `SourceError` if the source can't be read or is not the published archive.
     """
     if "://" not in source:
-        return _use_local_file(Path(source).expanduser())
+        path = Path(source).expanduser()
+        try:
+            if not path.is_file():
+                reason = "it is no file" if path.exists() else "there is no such file"
+                raise SourceError(f"{path}: {reason}. {USE_ANOTHER}")
+            return FetchedArchive(path, compute_sha256(path))
+        except OSError as error:
+            raise SourceError(f"{path}: can't be read: {error.strerror or error}. {USE_ANOTHER}") from error
     url = _require_http_url(source)
     target = archive_dir / _name_file(url, published)
     expected = published.sha256 if source == published.url else None
@@ -87,16 +94,6 @@ def fetch_archive(
             f"{error.filename or archive_dir}: the archive can't be stored: {error.strerror or error}. Next: free "
             "space or change permissions there, then run it again: the download continues where it stopped."
         ) from error
-
-
-def _use_local_file(path: Path) -> FetchedArchive:
-    try:
-        if not path.is_file():
-            reason = "it is no file" if path.exists() else "there is no such file"
-            raise SourceError(f"{path}: {reason}. {USE_ANOTHER}")
-        return FetchedArchive(path, compute_sha256(path))
-    except OSError as error:
-        raise SourceError(f"{path}: can't be read: {error.strerror or error}. {USE_ANOTHER}") from error
 
 
 def _require_http_url(source: str) -> httpx.URL:

@@ -63,7 +63,12 @@ def write_tables(
             remove_leftovers(reviews_dir)
             try:
                 _write_temporary(tables, provenance, reviews_dir, report)
-                _put_in_place(reviews_dir)
+                pass_fault_point("ingest: before in place")
+                for split in SPLITS:
+                    put_in_place(
+                        name_temporary(reviews_dir / f"{split}.parquet"), reviews_dir / f"{split}.parquet"
+                    )
+                    pass_fault_point("ingest: between splits")
             finally:
                 remove_leftovers(reviews_dir)
     except OSError as error:
@@ -141,7 +146,7 @@ def _write_temporary(
             pool.submit(
                 _write_file,
                 tables[split].replace_schema_metadata(metadata),
-                name_temporary(_name_file(reviews_dir, split)),
+                name_temporary(reviews_dir / f"{split}.parquet"),
             )
             for split in SPLITS
         ]
@@ -166,20 +171,6 @@ def _write_file(table: pa.Table, path: Path) -> None:
     make_durable(path)  # all three files are synced before the first is renamed
 
 
-def _name_file(reviews_dir: Path, split: str) -> Path:
-    """Return the path of a split's reviews Parquet file."""
-    return reviews_dir / f"{split}.parquet"
-
-
-def _put_in_place(reviews_dir: Path) -> None:
-    """Rename the three Parquet files of the reviews into place, one after the other."""
-    pass_fault_point("ingest: before in place")
-    for split in SPLITS:
-        path = _name_file(reviews_dir, split)
-        put_in_place(name_temporary(path), path)
-        pass_fault_point("ingest: between splits")
-
-
 def _read_one_provenance(path: Path) -> Provenance | None:
     """Return the provenance in one reviews Parquet file; None if it is missing or unreadable."""
     try:
@@ -195,13 +186,11 @@ def _require_complete(reviews_dir: Path, split: str) -> Path:
     if split not in SPLITS:
         raise SourceError(f"There is no split {split!r}. Next: name one of {', '.join(SPLITS)}.")
     if read_provenance(reviews_dir) is None:
-        raise SourceError(f"{reviews_dir}: {_describe_gap(reviews_dir)}. Next: run `reviews ingest`.")
+        missing = [f"{name}.parquet" for name in SPLITS if not (reviews_dir / f"{name}.parquet").is_file()]
+        gap = (
+            f"there are no reviews here yet (missing: {', '.join(missing)})"
+            if missing
+            else "the reviews are damaged, of different archives or of another version"
+        )
+        raise SourceError(f"{reviews_dir}: {gap}. Next: run `reviews ingest`.")
     return reviews_dir / f"{split}.parquet"
-
-
-def _describe_gap(reviews_dir: Path) -> str:
-    """Describe why the reviews Parquet files can not be read together."""
-    missing = [f"{split}.parquet" for split in SPLITS if not (reviews_dir / f"{split}.parquet").is_file()]
-    if missing:
-        return f"there are no reviews here yet (missing: {', '.join(missing)})"
-    return "the reviews are damaged, of different archives or of another version"

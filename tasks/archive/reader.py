@@ -83,7 +83,9 @@ def read_archive(path: Path, report: Callable[[int], None] = lambda amount: None
     except OSError as error:
         raise refuse_archive(path, f"the file can't be read: {error.strerror or error}") from error
     folders = tuple(_build_folder(path, folder, reviews.pop(folder), url_lists) for folder in FOLDERS)
-    return ArchiveContents(folders, _digest_content(digests), source_hash.hexdigest())
+    lines = sorted(f"{name}\t{digest}\n" for name, digest in digests.items())
+    content_digest = sha256("".join(lines).encode()).hexdigest()
+    return ArchiveContents(folders, content_digest, source_hash.hexdigest())
 
 
 def _read_archive_files(
@@ -126,12 +128,6 @@ def count_folders(contents: ArchiveContents, dataset: str) -> list[FolderCount]:
             )
         )
     return counts
-
-
-def _digest_content(digests: Mapping[str, str]) -> str:
-    """Return the content digest of the archive."""
-    lines = sorted(f"{name}\t{digest}\n" for name, digest in digests.items())
-    return sha256("".join(lines).encode()).hexdigest()
 
 
 def _build_folder(
@@ -178,17 +174,9 @@ def _decode_texts(path: Path, folder: Folder, numbers: list[int], ordered: list[
         return pa.array([data for _, data, _ in ordered], pa.binary()).cast(pa.string())
     except pa.ArrowInvalid as error:
         for number, (rating, data, _) in zip(numbers, ordered, strict=True):
-            place = _find_bad_byte(data)
-            if place is not None:
+            try:
+                data.decode()
+            except UnicodeDecodeError as bad:
                 name = f"{ROOT}/{folder[0]}/{folder[1]}/{number}_{rating}.txt"
-                raise refuse_archive(path, f"'{name}' is not UTF-8 at its byte {place}") from error
+                raise refuse_archive(path, f"'{name}' is not UTF-8 at its byte {bad.start}") from error
         raise
-
-
-def _find_bad_byte(data: bytes) -> int | None:
-    """Return the position of the first byte of an archive's review or URL list that is not UTF-8."""
-    try:
-        data.decode()
-    except UnicodeDecodeError as error:
-        return error.start
-    return None

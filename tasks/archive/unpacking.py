@@ -32,7 +32,15 @@ def walk_archive(
 
     `update` is called with each block of the archive's own, compressed bytes, `report` with the block's size.
     """
-    blocks = _read_blocks(source, update, report)
+
+    def read_blocks() -> Iterator[bytes]:
+        with refusing("file_unreadable", lambda: "a block of it can't be read from disk"):
+            while block := source.read(MEBIBYTE // 4):
+                update(block)
+                report(len(block))
+                yield block
+
+    blocks = read_blocks()
     first = next(blocks, b"")
     if not first:
         raise refuse_archive(path, "the file is empty")
@@ -49,17 +57,6 @@ def read_entry(path: Path, entry: tarfile.TarInfo, content: Iterator[bytes]) -> 
     """Return the whole content of an entry of the archive."""
     with _naming_archive(path, f"{entry.name!r}: "):
         return b"".join(content)
-
-
-def _read_blocks(
-    source: BinaryIO, update: Callable[[bytes], None], report: Callable[[int], None]
-) -> Iterator[bytes]:
-    """Yield the bytes of the archive's file, and report them."""
-    with refusing("file_unreadable", lambda: "a block of it can't be read from disk"):
-        while block := source.read(MEBIBYTE // 4):
-            update(block)
-            report(len(block))
-            yield block
 
 
 @contextmanager

@@ -91,11 +91,9 @@ def merge(found: Iterable[Finding]) -> list[Finding]:
     alike: dict[tuple[str, str], list[Finding]] = {}
     for each in found:
         alike.setdefault(each.key, []).append(each)
-    return [each[0] if len(each) == 1 else _join(each) for each in alike.values()]
-
-
-def _join(alike: Sequence[Finding]) -> Finding:
-    """Return a finding with the words of several."""
-    more = f"; and {len(alike) - _JOINED:,} more" if len(alike) > _JOINED else ""
-    words = "; ".join(each.what.removesuffix(".") for each in alike[:_JOINED])
-    return replace(alike[0], what=f"{words}{more}")
+    merged = []
+    for first, *others in alike.values():
+        more = f"; and {len(others) + 1 - _JOINED:,} more" if len(others) >= _JOINED else ""
+        words = "; ".join(each.what.removesuffix(".") for each in (first, *others)[:_JOINED])
+        merged.append(replace(first, what=f"{words}{more}") if others else first)
+    return merged

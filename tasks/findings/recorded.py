@@ -74,7 +74,10 @@ def note_findings(
         noted = _compare(known, rows, merged)
         if noted.is_changed:
             when_opened(noted)
-            _store(connection, list(rows.values()))
+            connection.register("renewed", pa.Table.from_pylist(list(rows.values())))
+            connection.execute("DELETE FROM findings USING renewed WHERE findings.number = renewed.number")
+            connection.execute("INSERT INTO findings BY NAME FROM renewed")
+            connection.unregister("renewed")
     return noted
 
 
@@ -141,14 +144,6 @@ def make_findings(rows: Iterable[Row]) -> tuple[Finding, ...]:
             by_key.values(), key=lambda row: (LEVELS.index(row["level"]), order.index(row["kind"]))
         )
     )
-
-
-def _store(connection: duckdb.DuckDBPyConnection, rows: list[Row]) -> None:
-    """Replace the rows of these keys."""
-    connection.register("renewed", pa.Table.from_pylist(rows))
-    connection.execute("DELETE FROM findings USING renewed WHERE findings.number = renewed.number")
-    connection.execute("INSERT INTO findings BY NAME FROM renewed")
-    connection.unregister("renewed")
 
 
 def read_findings(

@@ -43,18 +43,14 @@ def list_told(findings: Sequence[Finding]) -> Iterator[str]:
 
 def show_on_page(findings: Sequence[Finding], home: Path) -> list[Shown]:
     """Return findings as a page shows them; its commands name the home, so that they can be copied."""
-    return [_show(each, f"reviews --home {quote_word(str(home))} ") for each in _shorten(findings)]
-
-
-def _show(finding: Finding, own: str) -> Shown:
-    """Return what a page shows; `own` is how a command of the home begins."""
-    is_command = finding.next.startswith(("reviews ", "REVIEWS_"))
-    return Shown(
-        f"{KINDS[finding.kind].title}: {cut_name(finding.subject)}",
-        cut_name(finding.what, WORDS_SHOWN),
-        escape_controls(finding.next.replace("reviews ", own, 1) if is_command else finding.next),
-        is_command,
-    )
+    shown = []
+    for each in _shorten(findings):
+        is_command = each.next.startswith(("reviews ", "REVIEWS_"))
+        of_home = each.next.replace("reviews ", f"reviews --home {quote_word(str(home))} ", 1)
+        step = escape_controls(of_home if is_command else each.next)
+        title = f"{KINDS[each.kind].title}: {cut_name(each.subject)}"
+        shown.append(Shown(title, cut_name(each.what, WORDS_SHOWN), step, is_command))
+    return shown
 
 
 def _shorten(findings: Sequence[Finding]) -> Iterator[Finding]:
