@@ -24,7 +24,7 @@ from tasks.inbox.source_files import SkippedFile
 from tasks.queries.named_queries import embed_query
 from tasks.report.release_commands import format_release
 from tasks.report.run_choice import SCORING, TRAINING
-from tasks.sources.accepted_findings import accept_findings
+from tasks.sources.catalogue import accept_findings
 from tasks.store.upload_trouble import read_trouble
 from tasks.support.wording import count, name_files, quote_word
 from tasks.warehouse.database.warehouse_connection import open_warehouse
@@ -123,8 +123,15 @@ def _gather_refused(connection: duckdb.DuckDBPyConnection, home: Home) -> Iterat
     there: dict[tuple[str, ...], list[str]] = {}
     rows = connection.execute(_LIST_REFUSED, {"since": None}).fetchall()
     for number, (*refused, uri) in enumerate(rows):
-        if number >= looked_at or _is_there(home, uri):
-            there.setdefault(tuple(refused), []).append(uri)
+        # Objects of a store are not looked at, and what can't be looked at need not be gone.
+        if number < looked_at and not is_store_uri(uri):
+            try:
+                (home.inbox / uri).lstat()
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except (OSError, ValueError):
+                pass
+        there.setdefault(tuple(refused), []).append(uri)
     for (rule, detail, source, _), uris in there.items():
         yield replace(name_refused(home, uris, rule, detail), source=source)
 
@@ -135,19 +142,6 @@ def name_refused(home: Home, uris: Sequence[str], rule: str, detail: str) -> Fin
     command = f"reviews score {quote_word(str(home.inbox / uris[0]))}" if is_file else ""
     what = f"{name_files(uris, _FILES_NAMED)} refused, {rule}: {detail}"
     return Finding("refused_file", uris[0], what, command or "reviews sql rejected-files")
-
-
-def _is_there(home: Home, uri: str) -> bool:
-    """Return whether a file is where it was found, as far as is known: objects of a store are not looked at."""
-    if is_store_uri(uri):
-        return True
-    try:
-        (home.inbox / uri).lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except (OSError, ValueError):
-        return True  # it can't be looked at, which does not say that it is gone
-    return True
 
 
 def _gather_quarantined(connection: duckdb.DuckDBPyConnection) -> Iterator[Finding]:

@@ -87,14 +87,14 @@ def record_scoring(home: Home, files: Sequence[SourceFile]) -> Iterator[None]:
         _write(path, [], counts)
 
 
-def let_alone(home: Home, file: FoundFile | SourceFile) -> None:
+def let_alone(home: Home, file: FoundFile) -> None:
     """Let later runs score a file last and alone, since it failed alone."""
     counts = read_killed_runs(home).counts
     counts[_name(file)] = max(ALONE_FROM, counts.get(_name(file), 0))
     _write(home.running / _NAME, [], counts)
 
 
-def _name(file: FoundFile | SourceFile) -> str:
+def _name(file: FoundFile) -> str:
     """Return what a file is known by, so that a mended one is another."""
     return f"{file.uri} {file.size} {file.mtime_ns}"
 

@@ -60,26 +60,19 @@ class FoundFile:
     path: Path
     size: int
     mtime_ns: int
-    root: Path | None = field(default=None, compare=False)
+    root: Path | None = field(default=None, compare=False, kw_only=True)
     """The folder below which no link is followed when the file is opened. None: the file's own folder."""
-    ctime_ns: int | None = field(default=None, compare=False)
+    ctime_ns: int | None = field(default=None, compare=False, kw_only=True)
     """Time of the last change by the system's record. Unlike `mtime_ns`, no program can set it."""
-    etag: str | None = field(default=None, compare=False)
+    etag: str | None = field(default=None, compare=False, kw_only=True)
     """Of an object in a store: its mark there. Its copy at `path` has its size and time."""
 
 
 @dataclass(frozen=True)
-class SourceFile:
+class SourceFile(FoundFile):
     """A found file whose content is known by the sha256 of its bytes."""
 
-    uri: str
-    path: Path
-    size: int
-    mtime_ns: int
     source_sha256: str
-    root: Path | None = field(default=None, compare=False)
-    ctime_ns: int | None = field(default=None, compare=False)
-    etag: str | None = field(default=None, compare=False)
     was_refused: bool = field(default=False, compare=False)
     """Whether its content was refused before, so that only a run that names it, or a rescan, reads it again."""
     grown_from: tuple[str, ...] = field(default=(), compare=False)
@@ -224,7 +217,7 @@ def _inspect(
         return _skip(uri, "is not a regular file")
     if status.st_size > MAX_FILE_BYTES:
         return _skip(uri, TOO_LARGE)
-    return FoundFile(uri, path, status.st_size, status.st_mtime_ns, root, status.st_ctime_ns)
+    return FoundFile(uri, path, status.st_size, status.st_mtime_ns, root=root, ctime_ns=status.st_ctime_ns)
 
 
 def hash_file(found: FoundFile) -> SourceFile | SkippedFile:
@@ -258,7 +251,7 @@ def has_changed(file: SourceFile) -> bool:
         return True
 
 
-def _is_unchanged(file: FoundFile | SourceFile, status: os.stat_result) -> bool:
+def _is_unchanged(file: FoundFile, status: os.stat_result) -> bool:
     """Return whether a file has the size and times that it was found with."""
     return (
         stat.S_ISREG(status.st_mode)

@@ -17,7 +17,7 @@ import duckdb
 from data_contracts.errors import StoreError
 from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import LABELS_IN_STORE, is_store_uri
-from tasks.inbox.source_files import Findings, FoundFile, SkippedFile, SourceFile, look_at_labels
+from tasks.inbox.source_files import Findings, FoundFile, SkippedFile, look_at_labels
 from tasks.labelling.kept_answers import finish_sessions
 from tasks.labelling.label_files import LabelFile, may_hold, read_labels
 from tasks.store.inbox_objects import FetchGroup, fetch_arrivals, fetch_by_groups, find_labels
@@ -245,7 +245,7 @@ def _pick_waiting(files: Sequence[FoundFile], known: Mapping[str, tuple[int, int
 
 
 def _read_all(
-    found: Iterable[FoundFile | SourceFile | SkippedFile],
+    found: Iterable[FoundFile | SkippedFile],
 ) -> tuple[list[LabelFile], list[SkippedFile]]:
     """Read files; return also those that nobody can read."""
     read, skipped = list[LabelFile](), list[SkippedFile]()

@@ -10,7 +10,7 @@ from typing import Any
 
 from data_contracts.errors import FileRefusedError
 from data_contracts.rules_and_limits import name_rated_sentiment
-from tasks.inbox.source_files import FoundFile, SourceFile
+from tasks.inbox.source_files import FoundFile
 from tasks.labelling.choosing import RANDOM
 from tasks.support.wording import count
 
@@ -56,12 +56,12 @@ class GivenLabel:
 class LabelFile:
     """A file of labels that was read."""
 
-    found: FoundFile | SourceFile
+    found: FoundFile
     labels: tuple[GivenLabel, ...] = ()
     trouble: str | None = None
 
 
-def read_labels(found: FoundFile | SourceFile) -> LabelFile:
+def read_labels(found: FoundFile) -> LabelFile:
     """Read the labels of a file; of its rows no more is held than these."""
     changed_at = min(datetime.fromtimestamp(found.mtime_ns / 1e9, UTC), datetime.now(UTC))
     labels, unread, opposed = dict[str, GivenLabel](), list[int](), set[str]()
@@ -131,7 +131,7 @@ def _describe_unread(unread: Sequence[int]) -> str:
     )
 
 
-def may_hold(found: FoundFile | SourceFile, texts: Collection[str]) -> bool:
+def may_hold(found: FoundFile, texts: Collection[str]) -> bool:
     """Return whether a file of labels has a row of one of the texts, or a row of which nobody knows the text."""
     try:
         digests = {row["text"] or "" for row in _read_rows(found)}
@@ -140,7 +140,7 @@ def may_hold(found: FoundFile | SourceFile, texts: Collection[str]) -> bool:
     return not digests.isdisjoint(texts) or not all(map(_DIGEST.fullmatch, digests))
 
 
-def _read_rows(found: FoundFile | SourceFile) -> Iterator[dict[str, Any]]:
+def _read_rows(found: FoundFile) -> Iterator[dict[str, Any]]:
     """Yield the rows of a file of labels, in any format of review files: its text column is that of the digests.
 
     Of each it has the columns that matter here, `extra` as a dictionary.

@@ -453,14 +453,14 @@ def _find_style(start: bytes, is_whole: bool, separator: str) -> _Style:
 
 def unescape(chunks: Iterator[bytes]) -> Iterator[bytes]:
     """Yield a text with doubled quotes instead of escaped ones, and line breaks without the backslash before them."""
-    for data in cut_anew(chunks, _find_escape_at_end):
+
+    def find_end(data: bytes) -> int:
+        """Return the position of a backslash at the end that may escape what follows, else the end."""
+        cut = _ESCAPE_AT_END.search(data) if data.endswith((b"\\", b"\\\r")) else None
+        return cut.start(1) if cut else len(data)
+
+    for data in cut_anew(chunks, find_end):
         yield _ESCAPED.sub(lambda match: b'""' if match[1] == b'"' else match[1], data)
-
-
-def _find_escape_at_end(data: bytes) -> int:
-    """Return the position of a backslash at the end of a text that may escape what follows, else the end."""
-    cut = _ESCAPE_AT_END.search(data) if data.endswith((b"\\", b"\\\r")) else None
-    return cut.start(1) if cut else len(data)
 
 
 def _keeps_style(start: bytes, is_whole: bool, separator: str, *, escaped: bool) -> bool:

@@ -7,7 +7,7 @@ import duckdb
 from data_contracts.drift import MeasuredDrift, check_drift
 from data_contracts.expectations import CheckResult
 from data_contracts.storage.home import Home
-from tasks.sources.accepted_findings import accept_findings
+from tasks.sources.catalogue import accept_findings
 
 _FIND_DRIFT = """
 SELECT model_id, source, measure, reviews, mean, reference_mean, psi, threshold FROM drift

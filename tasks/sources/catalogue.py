@@ -1,12 +1,13 @@
 """Finds the source of a file by its folder in the inbox, and the source's profile in the home."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from data_contracts.errors import UsageError
+from data_contracts.expectations import CheckResult
 from data_contracts.rules_and_limits import FIELD_RULES, VALUE_RULES
 from data_contracts.sources.profile import Profile, name_version, parse_profile
 from data_contracts.storage.home import LABELS, Home
@@ -108,6 +109,25 @@ def load_catalogue(home: Home, chosen: str | None = None) -> Catalogue:
     if chosen is not None and chosen not in {*profiles, *broken}:
         raise UsageError(describe_missing_profile(home, chosen))
     return Catalogue(profiles, broken, chosen)
+
+
+def accept_findings(
+    home: Home, results: Sequence[CheckResult], sources: Collection[str] = ()
+) -> list[CheckResult]:
+    """Return the results, without those findings that the [severity] of the profile of their source accepts.
+
+    A finding of no source is of all rows, which are from `sources`: it is accepted if each of these accepts it.
+    """
+    if all(result.success for result in results):
+        return list(results)  # saves reading the profiles
+    severities = {name: dict(each.severity) for name, each in load_catalogue(home).profiles.items()}
+    kept: list[CheckResult] = []
+    for result in results:
+        of_whom = sources if result.source is None else (result.source,)
+        accepting = [name for name in of_whom if severities.get(name, {}).get(result.boundary) == "accept"]
+        is_accepted = bool(accepting) and len(accepting) == len(of_whom)
+        kept.append(replace(result, success=True) if is_accepted else result)
+    return kept
 
 
 def list_sources(home: Home) -> list[str]:

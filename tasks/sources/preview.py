@@ -26,7 +26,7 @@ from data_contracts.rules_and_limits import (
     RowLimits,
 )
 from data_contracts.sources.language import mark_english
-from data_contracts.sources.profile import Profile, Severity
+from data_contracts.sources.profile import Profile
 from models.tokenizer import mark_texts_with_words
 from tasks.reading.reader import read_review_file
 from tasks.reading.rows import ReadOptions
@@ -84,18 +84,11 @@ def describe_file(
     yield ""
     for name in SHOWN[1:]:
         unread = ""
-        if preview.unread[name]:
+        if values := preview.unread[name]:
+            judged = getattr(profile.severity, _SEVERITY_KEYS[name]) if name in _SEVERITY_KEYS else "warn"
             examples = ", ".join(map(escape_controls, preview.examples[name]))
-            unread = f"{_describe_unread(preview.unread[name], name, profile.severity)}: {examples}"
+            unread = f", {values:,} can't be read{_DONE_WITH_UNREAD[judged][values > 1]}: {examples}"
         yield f"{name:<14} in {preview.filled[name]:,} of {count(preview.rows, 'row')}{unread}"
-    yield from _describe_findings(preview)
-    problem = describe_bad_rows(preview.rows, preview.bad_rows, limits)
-    if problem is not None:
-        yield f"A run would refuse the file: {problem}. Next: {FILE_RULES['too_many_bad_rows']}"
-
-
-def _describe_findings(preview: Preview) -> Iterator[str]:
-    """Yield lines on what is noticed of the rows together."""
     if preview.not_english:
         are = "is" if preview.not_english == 1 else "are"
         yield f"{count(preview.not_english, 'row')} {are} not in English: to count, it takes {COUNT_THEM}"
@@ -103,12 +96,9 @@ def _describe_findings(preview: Preview) -> Iterator[str]:
         yield f"{count(rows, FIELD_WORDS['ids_exact'][0])} {FIELD_WORDS['ids_exact'][1]}"
     for rule, rows in preview.bad_rows.most_common():
         yield f"{count(rows, 'row')} would be quarantined: {rule}"
-
-
-def _describe_unread(values: int, column: str, severity: Severity) -> str:
-    """Describe how many values of a column can't be read, and what the profile lets a run do with them."""
-    judged = getattr(severity, _SEVERITY_KEYS[column]) if column in _SEVERITY_KEYS else "warn"
-    return f", {values:,} can't be read{_DONE_WITH_UNREAD[judged][values > 1]}"
+    problem = describe_bad_rows(preview.rows, preview.bad_rows, limits)
+    if problem is not None:
+        yield f"A run would refuse the file: {problem}. Next: {FILE_RULES['too_many_bad_rows']}"
 
 
 def _format_cell(value: object) -> str:

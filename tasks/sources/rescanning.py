@@ -138,7 +138,12 @@ def plan_rescan(home: Home, name: str) -> Rescan:
     Raises `UsageError` if the profile of the source is wrong, or it has none and never read a file by one.
     """
     catalogue = load_catalogue(home)
-    source = _require_source(home, catalogue, name)
+    source = catalogue.find(f"{name}/file")
+    if source.trouble is not None:
+        raise UsageError(
+            f"{source.trouble}. Next: correct it, then `reviews sources show {quote_word(name)}`."
+        )
+    require_rescannable(home, name)
     replaces = source.replaces_from_share is not None
     known = _list_known(home.warehouse, source, replaces)
     version = source.version
@@ -210,17 +215,6 @@ def require_rescannable(home: Home, name: str) -> None:
             if connection.execute(_HAS_PROFILED, [name]).fetchall() == [(True,)]:
                 return
     raise UsageError(describe_missing_profile(home, name))
-
-
-def _require_source(home: Home, catalogue: Catalogue, name: str) -> Source:
-    """Return the source of this name; raise `UsageError` if it can't be read again."""
-    source = catalogue.find(f"{name}/file")
-    if source.trouble is not None:
-        raise UsageError(
-            f"{source.trouble}. Next: correct it, then `reviews sources show {quote_word(name)}`."
-        )
-    require_rescannable(home, name)
-    return source
 
 
 def _list_known(warehouse: Path, source: Source, replaces: bool) -> list[KnownFile]:
