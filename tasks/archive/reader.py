@@ -1,12 +1,17 @@
-"""Reads the Stanford archive into Arrow columns, folder by folder, and identifies the data set in it.
+"""Reads the Stanford archive, a .tar.gz or .tar, into Arrow columns, folder by folder.
 
-All texts are in memory, and those of one folder twice while they are converted to Arrow.
+It is read as a stream of its entries, without unpacking it to disk; more bytes or members than the limits in
+`data_contracts.archive` allow are refused. All texts are in memory, and those of one folder twice while they are
+converted to Arrow.
 """
 
 import re
+import tarfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,14 +20,23 @@ import pyarrow as pa
 from data_contracts.archive import (
     EXPECTED_REVIEWS,
     FOLDERS,
+    MAX_COMPRESSION_RATIO,
+    MAX_MEMBERS,
+    MAX_TOTAL_BYTES,
+    MEBIBYTE,
     ROOT,
     SKIPPED_FILES,
     TITLE_ID,
+    UNSUSPECTED_BYTES,
     Folder,
     FolderCount,
 )
+from data_contracts.errors import FileRefusedError
+from data_contracts.rules_and_limits import FILE_RULES
 from tasks.archive.layout import URL_LISTS, ReviewName, place_entry, refuse_archive
-from tasks.archive.unpacking import read_entry, walk_archive
+from tasks.reading.containers import walk_tar
+from tasks.reading.streams import ContainerLimits, decompress, limit, meter
+from tasks.support.refusals import refusing
 from tasks.support.wording import count
 
 _TITLE_IN_URL = re.compile(rf"(?:^|/)({TITLE_ID})(?:[/?#]|$)".encode())
@@ -97,7 +111,7 @@ def _read_archive_files(
     compressed bytes, `report` with the block's size. Raises `SourceError` on anything that the layout does not allow.
     """
     other_names: set[str] = set()
-    for entry, content in walk_archive(path, source, update, report):
+    for entry, content in _walk_archive(path, source, update, report):
         placed = place_entry(path, entry)
         if placed is None:
             continue
@@ -107,7 +121,7 @@ def _read_archive_files(
         if review is None:
             other_names.add(name)
         if name not in SKIPPED_FILES:
-            yield name, review, read_entry(path, entry, content)
+            yield name, review, _read_entry(path, entry, content)
 
 
 def count_folders(contents: ArchiveContents, dataset: str) -> list[FolderCount]:
@@ -180,3 +194,48 @@ def _decode_texts(path: Path, folder: Folder, numbers: list[int], ordered: list[
                 name = f"{ROOT}/{folder[0]}/{folder[1]}/{number}_{rating}.txt"
                 raise refuse_archive(path, f"'{name}' is not UTF-8 at its byte {bad.start}") from error
         raise
+
+
+def _walk_archive(
+    path: Path, source: BinaryIO, update: Callable[[bytes], None], report: Callable[[int], None]
+) -> Iterator[tuple[tarfile.TarInfo, Iterator[bytes]]]:
+    """Yield the entries of an open archive with their contents; `path` is its name in errors.
+
+    `update` is called with each block of the archive's own, compressed bytes, `report` with the block's size.
+    """
+
+    def read_blocks() -> Iterator[bytes]:
+        with refusing("file_unreadable", lambda: "a block of it can't be read from disk"):
+            while block := source.read(MEBIBYTE // 4):
+                update(block)
+                report(len(block))
+                yield block
+
+    blocks = read_blocks()
+    first = next(blocks, b"")
+    if not first:
+        raise refuse_archive(path, "the file is empty")
+    pieces = chain([first], blocks)
+    unpacked = decompress(pieces, "gz") if first.startswith(b"\x1f\x8b") else pieces
+    allowed = max(UNSUSPECTED_BYTES, MAX_COMPRESSION_RATIO * path.stat().st_size)
+    with _naming_archive(path, "it can't be read as .tar.gz or .tar: "):
+        yield from walk_tar(
+            meter(unpacked, limit(min(MAX_TOTAL_BYTES, allowed))), ContainerLimits(members=MAX_MEMBERS)
+        )
+
+
+def _read_entry(path: Path, entry: tarfile.TarInfo, content: Iterator[bytes]) -> bytes:
+    """Return the whole content of an entry of the archive."""
+    with _naming_archive(path, f"{entry.name!r}: "):
+        return b"".join(content)
+
+
+@contextmanager
+def _naming_archive(path: Path, where: str) -> Iterator[None]:
+    """Turn a refusal by the tar reader into ours, without that reader's next step, which is for review files."""
+    try:
+        yield
+    except FileRefusedError as error:
+        raise refuse_archive(
+            path, where + error.detail.removesuffix(f". {FILE_RULES[error.rule]}")
+        ) from error

@@ -158,13 +158,13 @@ def test_a_hostile_archive_is_refused_by_name(kind: str, tmp_path: Path) -> None
 
 
 def test_a_total_over_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.archive.unpacking.MAX_TOTAL_BYTES", 10_000)
+    monkeypatch.setattr("tasks.archive.reader.MAX_TOTAL_BYTES", 10_000)
     with pytest.raises(SourceError, match="unpacks to more than"):
         read_archive(write_archive(tmp_path / "a.tar.gz"))
 
 
 def test_too_many_members_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.archive.unpacking.MAX_MEMBERS", 5)
+    monkeypatch.setattr("tasks.archive.reader.MAX_MEMBERS", 5)
     with pytest.raises(SourceError, match="more than 5 members"):
         read_archive(write_archive(tmp_path / "a.tar.gz"))
 
