@@ -1,6 +1,6 @@
 """The table `findings`: what still holds stays open, what no longer holds is settled, what was accepted stays so."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
@@ -60,49 +60,44 @@ def note_findings(
     """
     with open_warehouse(warehouse, write=True) as connection, begin_transaction(connection):
         merged = merge(found)
-        found_before = read_findings(connection, _LIST_KNOWN, [[each.subject for each in merged]])
-        known = {_name_key(row): row for row in found_before}
+        listed = read_findings(connection, _LIST_KNOWN, [[each.subject for each in merged]])
+        known = {(row["kind"], row["subject"]): row for row in listed}
         [(last,)] = connection.execute(_FIND_LAST).fetchall()
-        rows = {
-            **{
-                key: {**row, "state": SETTLED}
-                for key, row in known.items()
-                if row["state"] != SETTLED and covers(row)
-            },
-            **_renew(known, merged, run_id, last),
-        }
-        noted = _compare(known, rows, merged)
+        numbers, now = count(last + 1), datetime.now(UTC)
+        rows, new, is_changed = dict[Key, Row](), set[Key](), False
+        for finding in merged:
+            kept = before = known.get(finding.key)
+            if kept is None or _is_another(kept, finding):
+                new.add(finding.key)
+                kept = {
+                    "number": before["number"] if before else next(numbers),
+                    "state": SETTLED if finding.is_over else OPEN,
+                    "first_run": run_id,
+                    "first_seen": now,
+                    "accepted_by": None,
+                    "reason": None,
+                    "told_at": now if finding.is_told else None,
+                }
+            said = {name: getattr(finding, name) for name in ("kind", "subject", *_SAID)}
+            is_changed |= before is None or any(before[name] != said[name] for name in _SAID)
+            rows[finding.key] = {**kept, **said, "last_run": run_id, "last_seen": now}
+        gone = [
+            row for key, row in known.items() if row["state"] != SETTLED and key not in rows and covers(row)
+        ]
+        seen = [row for row in rows.values() if row["state"] == OPEN]
+        noted = Noted(
+            opened=make_findings(row for row in seen if (row["kind"], row["subject"]) in new),
+            seen=make_findings(seen),
+            is_changed=is_changed or bool(new or gone),
+        )
         if noted.is_changed:
             when_opened(noted)
-            connection.register("renewed", pa.Table.from_pylist(list(rows.values())))
+            stored = [*rows.values(), *({**row, "state": SETTLED} for row in gone)]
+            connection.register("renewed", pa.Table.from_pylist(stored))
             connection.execute("DELETE FROM findings USING renewed WHERE findings.number = renewed.number")
             connection.execute("INSERT INTO findings BY NAME FROM renewed")
             connection.unregister("renewed")
     return noted
-
-
-def _renew(
-    known: Mapping[Key, Row], found: Sequence[Finding], run_id: str | None, last: int
-) -> dict[Key, Row]:
-    """Return the rows of what was found; `last` is the highest number of the table."""
-    rows, now = {}, datetime.now(UTC)
-    numbers = count(last + 1)
-    for finding in found:
-        before = known.get(finding.key)
-        said = {name: getattr(finding, name) for name in ("kind", "subject", *_SAID)}
-        said |= {"last_run": run_id, "last_seen": now}
-        if before is None or _is_another(before, finding):
-            before = {
-                "number": before["number"] if before else next(numbers),
-                "state": SETTLED if finding.is_over else OPEN,
-                "first_run": run_id,
-                "first_seen": now,
-                "accepted_by": None,
-                "reason": None,
-                "told_at": now if finding.is_told else None,
-            }
-        rows[finding.key] = {**before, **said}
-    return rows
 
 
 def _is_another(before: Row, finding: Finding) -> bool:
@@ -114,29 +109,9 @@ def _is_another(before: Row, finding: Finding) -> bool:
     return before["state"] == SETTLED and not finding.is_over
 
 
-def _compare(known: Mapping[Key, Row], rows: Mapping[Key, Row], found: Sequence[Finding]) -> Noted:
-    """Return what the new rows change."""
-    seen = [rows[each.key] for each in found if rows[each.key]["state"] == OPEN]
-    new = [row for row in seen if row["first_seen"] != known.get(_name_key(row), {}).get("first_seen")]
-    compared = (*_SAID, "state", "first_seen")
-    return Noted(
-        opened=make_findings(new),
-        seen=make_findings(seen),
-        is_changed=any(
-            key not in known or any(row[name] != known[key][name] for name in compared)
-            for key, row in rows.items()
-        ),
-    )
-
-
-def _name_key(row: Row) -> Key:
-    """Return the key of a row."""
-    return row["kind"], row["subject"]
-
-
 def make_findings(rows: Iterable[Row]) -> tuple[Finding, ...]:
     """Return rows as findings, each once, what weighs most first."""
-    by_key = {_name_key(row): row for row in rows}
+    by_key = {(row["kind"], row["subject"]): row for row in rows}
     order = list(KINDS)
     return tuple(
         Finding(*(row[name] for name in ("kind", "subject", "what", "next", "level", "source")))
