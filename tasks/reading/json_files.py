@@ -171,14 +171,7 @@ def make_row(value: Any, text: str | None) -> ObjectRow:
             detail = f"objects or lists more than {MAX_DEPTH} deep in each other, or under too long a key"
     if len(row) > MAX_COLUMNS:
         detail = f"an object of {len(row):,} keys, the limit is {MAX_COLUMNS:,}"
-    elif (
-        text is not None
-        and detail is None
-        and (
-            # Only a text with other keys than those of its values can repeat one.
-            text.count(_KEY_END) != len(row) or _SPACED_KEY_END.search(text)
-        )
-    ):
+    elif text is not None and detail is None and _may_repeat_key(text, len(row)):
         repeated = _find_repeated_key(text)
         detail = None if repeated is None else f"the key {quote_name(repeated)} has several values"
     if detail is None:
@@ -333,6 +326,11 @@ def _parse_line(line: bytes, length: int, longest: int) -> ObjectRow:
     except (ValueError, RecursionError):
         return {}, Defect("row_shape", "a number with too many digits, or lists too deep in each other", line)
     return make_row(value, text)
+
+
+def _may_repeat_key(text: str, names: int) -> bool:
+    """Return whether the JSON text of a row has other keys than those of its values, which have so many names."""
+    return text.count(_KEY_END) != names or _SPACED_KEY_END.search(text) is not None
 
 
 def _find_repeated_key(text: str) -> str | None:
