@@ -40,7 +40,9 @@ def choose_device(device: Device) -> str:
             )
         _show_only(gpus)
         tf.config.list_logical_devices()
-    return _name(gpus[0]) if gpus else CPU
+    if not gpus:
+        return CPU
+    return str(tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU"))
 
 
 def _show_only(gpus: list[Any]) -> None:
@@ -57,13 +59,6 @@ def _show_only(gpus: list[Any]) -> None:
         ) from error
     # With TF32, products would have three digits, and a model's scores would not be those of its exported graph.
     tf.config.experimental.enable_tensor_float_32_execution(False)
-
-
-def _name(gpu: Any) -> str:
-    """Return the model of a GPU."""
-    import tensorflow as tf
-
-    return str(tf.config.experimental.get_device_details(gpu).get("device_name", "GPU"))
 
 
 @contextmanager

@@ -41,9 +41,8 @@ def resample_means(
     values: Sequence[NDArray[np.float64]],
     masks: Sequence[NDArray[np.bool_]],
     titles: Sequence[str],
-    resamples: int = RESAMPLES,
 ) -> NDArray[np.float64]:
-    """Return the mean of each of k `values` [n] over its mask [n] in every bootstrap draw: [resamples, k].
+    """Return the mean of each of k `values` [n] over its mask [n] in every bootstrap draw: [RESAMPLES, k].
 
     `titles` [n] names the title of each review; if all are different, reviews are drawn one by one. A mean is NaN
     where a draw has no review of the mask. The same arguments give the same means.
@@ -52,21 +51,21 @@ def resample_means(
     count = int(title_of.max()) + 1
     columns = [value * mask for value, mask in zip(values, masks, strict=True)] + [*map(np.float64, masks)]
     by_title = np.stack([np.bincount(title_of, column, count) for column in columns], axis=1)
-    draw = _draw_few if count * resamples <= _DRAWN_AT_ONCE else draw_counts
-    totals = np.concatenate([drawn @ by_title for drawn in draw(count, resamples)])
+    draw = _draw_few if count * RESAMPLES <= _DRAWN_AT_ONCE else draw_counts
+    totals = np.concatenate([drawn @ by_title for drawn in draw(count)])
     sums, reviews = totals[:, : len(values)], totals[:, len(values) :]
     means: NDArray[np.float64] = np.divide(sums, reviews, out=np.full_like(sums, np.nan), where=reviews > 0)
     return means
 
 
-def draw_counts(titles: int, resamples: int) -> Iterator[NDArray[np.int64]]:
+def draw_counts(titles: int) -> Iterator[NDArray[np.int64]]:
     """Yield how often each draw takes each title, some draws at a time: [draws, titles]."""
     random, at_once = np.random.default_rng(SEED), max(1, _DRAWN_AT_ONCE // titles)
-    for start in range(0, resamples, at_once):
-        yield random.multinomial(titles, np.full(titles, 1 / titles), size=min(at_once, resamples - start))
+    for start in range(0, RESAMPLES, at_once):
+        yield random.multinomial(titles, np.full(titles, 1 / titles), size=min(at_once, RESAMPLES - start))
 
 
 @lru_cache(maxsize=1)
-def _draw_few(titles: int, resamples: int) -> tuple[NDArray[np.int64], ...]:
+def _draw_few(titles: int) -> tuple[NDArray[np.int64], ...]:
     """Return what `draw_counts` yields, drawn once for all figures over as many titles."""
-    return tuple(draw_counts(titles, resamples))
+    return tuple(draw_counts(titles))

@@ -24,9 +24,16 @@ class OpenGraph:
 
 def open_graph(graph: Path | bytes) -> OpenGraph:
     """Open an exported graph of any kind of model; raise `BundleError` where it can't be opened."""
+    import onnxruntime
+
     name = str(graph) if isinstance(graph, Path) else "the exported graph"
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1  # batches run in parallel instead
+    options.enable_mem_pattern = False  # it helps only where shapes stay the same
+    options.log_severity_level = 3
     with refuse_unusable_graph(name):
-        session = _open_session(graph.read_bytes() if isinstance(graph, Path) else graph)
+        content = graph.read_bytes() if isinstance(graph, Path) else graph
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         geometry = json.loads(session.get_modelmeta().custom_metadata_map[GEOMETRY])
         return OpenGraph(name, session, dict(geometry))
 
@@ -39,14 +46,3 @@ def refuse_unusable_graph(name: str) -> Iterator[None]:
     except Exception as error:  # ONNX Runtime raises its own classes, one a status
         cause = str(error).strip() or type(error).__name__
         raise BundleError(f"{name}: can't be used ({cause.splitlines()[0]}).") from error
-
-
-def _open_session(content: bytes) -> Any:
-    """Open an exported graph in ONNX Runtime."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1  # batches run in parallel instead
-    options.enable_mem_pattern = False  # it helps only where shapes stay the same
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

@@ -69,7 +69,9 @@ class WideLstmEngine:
 
     def score(self, encoded: EncodedReviews) -> NDArray[np.float64]:
         """Score n encoded reviews, as described in `models.graphs.engine_interface.Engine`."""
-        return _blend(self, compute_logits(self, encoded))
+        logit = compute_logits(self, encoded) @ self.blend.astype(np.float64) + self.bias
+        score: NDArray[np.float64] = 1 / (1 + np.exp(-logit))
+        return score
 
 
 def load_wide_lstm_engine(opened: OpenGraph) -> WideLstmEngine | None:
@@ -148,13 +150,6 @@ def compute_logits(engine: WideLstmEngine, encoded: EncodedReviews) -> NDArray[n
     return compute_in_batches(encoded, engine.sequence_length, len(engine.blend), compute)
 
 
-def _blend(engine: WideLstmEngine, logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the scores [n] that the engine gives for logits [n, 1 + 2k]."""
-    logit = logits @ engine.blend.astype(np.float64) + engine.bias
-    score: NDArray[np.float64] = 1 / (1 + np.exp(-logit))
-    return score
-
-
 def _compute_frame_logits(engine: WideLstmEngine, frame: NDArray[np.int32]) -> NDArray[np.float64]:
     """Run the engine on one batch of reviews: the graph, and what is computed outside of it; see `compute_logits`."""
     frame = _trim_padding(engine, frame)
@@ -213,20 +208,12 @@ def _read_windows(engine: WideLstmEngine, windows: NDArray[np.int32]) -> list[ND
     """
     skipped = (engine.window - windows.shape[1]) // engine.step
     state = np.stack([engine.pad_h[skipped], engine.pad_c[skipped]])
-    starts = range(0, len(windows), WINDOWS_AT_ONCE)
-    parts = [_run_graph(engine, windows[start : start + WINDOWS_AT_ONCE], state) for start in starts]
+    parts: list[list[NDArray[np.float32]]] = []
+    for start in range(0, len(windows), WINDOWS_AT_ONCE):
+        some = windows[start : start + WINDOWS_AT_ONCE]
+        inputs = _make_inputs(some, engine.kernels.pool_words(engine.convolution, some), state)
+        parts.append(engine.session.run(["highest", "total", "steps"], inputs))
     return [np.concatenate(part) for part in zip(*parts, strict=True)]
-
-
-def _run_graph(
-    engine: WideLstmEngine, windows: NDArray[np.int32], state: NDArray[np.float32]
-) -> list[NDArray[np.float32]]:
-    """Return the reader's outputs for windows that are read at once, from the state [2, units], h and c."""
-    pooled = engine.kernels.pool_words(engine.convolution, windows)
-    outputs: list[NDArray[np.float32]] = engine.session.run(
-        ["highest", "total", "steps"], _make_inputs(windows, pooled, state)
-    )
-    return outputs
 
 
 def _pool_outputs(
