@@ -31,7 +31,7 @@ from tasks.stages.run_page import judge_checks, show_live_progress
 from tasks.support.code_version import fingerprint_code
 from tasks.support.extras import require_training
 from tasks.support.progress import show_progress
-from tasks.training.adapting import describe_training, find_same_training, fit_layers, save_adapted
+from tasks.training.adapting import find_same_training, fit_layers, save_adapted
 from tasks.training.build_bundle import (
     CODE,
     TrainedBundle,
@@ -159,9 +159,15 @@ def _find_same(home: Home, variant: Variant, seed: int, epochs: int) -> TrainedB
     if provenance is None:
         return None
     of_code = list_models_of_code(home.warehouse, fingerprint_code(CODE))
-    wanted = describe_training(variant, seed, epochs, provenance.data_fingerprint, of_code)
+    wanted = {
+        "variant": variant.name,
+        "hyper_parameters": variant.hyper_parameters(),
+        "seed": seed,
+        "epochs": epochs,
+        "data": provenance.data_fingerprint,
+    }
     champion = find_champion(home.warehouse)
-    return find_same_training(home.bundles, wanted, champion.model_id if champion else None)
+    return find_same_training(home.bundles, wanted, of_code, champion.model_id if champion else None)
 
 
 @task(name="learn-own-labels", **RETRY_TRANSIENT)

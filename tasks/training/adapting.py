@@ -6,7 +6,6 @@ figures of the archive.
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,62 +17,38 @@ from models.bundle.reading_facts import FACTS_FILE, read_facts
 from models.bundle.scorer import Scorer, encode_texts
 from models.own_labels.fitting import FittedLayer, LabelledTexts, ScoredTexts, fit_layer
 from models.own_labels.valences import look_up_words
-from models.training.kind_of_model import Variant
 from tasks.support.code_version import fingerprint_code
 from tasks.training.build_bundle import CODE, TrainedBundle
 from tasks.training.own_rows import OwnRows
 
 
-@dataclass(frozen=True)
-class WantedTraining:
-    """A training that need not run again if there is a bundle of it."""
-
-    facts: Mapping[str, Any]
-    """The facts, by name, on which its weights depend, beside the code."""
-    code: str
-    """The fingerprint of the code."""
-    of_code: Collection[str]
-    """Ids of models that other code trained, and this code too, to the same weights: their bundles have been kept."""
-
-
 def find_same_training(
-    bundles_dir: Path, wanted: WantedTraining, champion: str | None = None
+    bundles_dir: Path, wanted: Mapping[str, Any], of_code: Collection[str], champion: str | None = None
 ) -> TrainedBundle | None:
-    """Return an unaltered bundle of the wanted training, which learnt from no source; None if none.
+    """Return an unaltered bundle of a training by the present code, which learnt from no source; None if none.
 
-    The same variant, seed, epochs, data and code give the same weights, or on a GPU nearly the same, so such a training
-    need not run again. Of several the one that the champion is, or was adapted from, comes first, then the newest.
+    `wanted` has the facts on which its weights depend, beside the code. `of_code` are the ids of models that other code
+    trained, and this code too, to the same weights: their bundles have been kept. Such a training need not run again:
+    the same variant, seed, epochs, data and code give the same weights, or on a GPU nearly the same. Of several the one
+    that the champion is, or was adapted from, comes first, then the newest.
     """
     base = champion
     if champion is not None and (bundles_dir / champion / OWN_FILE).exists():
         with suppress(BundleError):
             base = read_facts(bundles_dir / champion).get("own", {}).get("base")
-    found = []
+    found, code = [], fingerprint_code(CODE)
     for path in sorted(bundles_dir.glob(f"*/{FACTS_FILE}")):
         if (path.parent / OWN_FILE).exists():
             continue
         with suppress(BundleError):
             facts = read_facts(path.parent)
-            has = {**facts, **{f"fingerprints {name}": each for name, each in facts["fingerprints"].items()}}
-            is_of_code = has.get("fingerprints code") == wanted.code or facts["model_id"] in wanted.of_code
-            is_same = is_of_code and wanted.facts == {name: has.get(name) for name in wanted.facts}
+            prints = facts["fingerprints"]
+            has = {**facts, "data": prints.get("data")}
+            is_of_code = prints.get("code") == code or facts["model_id"] in of_code
+            is_same = is_of_code and wanted == {name: has.get(name) for name in wanted}
             if is_same and is_unaltered(path.parent):  # which reads all bytes of a bundle
                 found.append(TrainedBundle(facts["model_id"], path.parent, facts))
     return max(found, key=lambda each: (each.model_id == base, each.facts["trained_at"]), default=None)
-
-
-def describe_training(
-    variant: Variant, seed: int, epochs: int, data_fingerprint: str, of_code: Collection[str]
-) -> WantedTraining:
-    """Return the training of a variant on the data with a fingerprint, by the present code; see `WantedTraining`."""
-    facts = {
-        "variant": variant.name,
-        "hyper_parameters": variant.hyper_parameters(),
-        "seed": seed,
-        "epochs": epochs,
-        "fingerprints data": data_fingerprint,
-    }
-    return WantedTraining(facts, fingerprint_code(CODE), of_code)
 
 
 def fit_layers(scorer: Scorer, rows: Collection[OwnRows]) -> dict[str, FittedLayer]:

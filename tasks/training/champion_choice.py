@@ -65,22 +65,20 @@ def promote(
     refresh_findings(home)
     publish(home)
     if not decision.promote:
-        raise _describe_refusal(model_id, decision)
+        refused, why = (
+            f"{model_id} is not promoted: {escape_controls(decision.reason)}",
+            decision.checks[0].name,
+        )
+        if why == promotion.GOLDEN:
+            raise BundleError(refused)
+        if why == NOT_COMPARED:  # nor could `reviews models compare`
+            raise ReviewsError(f"{refused.removesuffix('.')}. Here --force promotes it anyway.")
+        raise ReviewsError(
+            f"{refused}. Next: `reviews models compare {model_id} champion` shows the figures; --force promotes it "
+            "anyway."
+        )
     say(NEXT)
     return model_id, decision.reason, present.model_id if present else None
-
-
-def _describe_refusal(model_id: str, decision: Decision) -> ReviewsError:
-    """Return the error for a model that the gate refuses, or whose bundle may not score."""
-    refused = f"{model_id} is not promoted: {escape_controls(decision.reason)}"
-    if decision.checks[0].name == promotion.GOLDEN:
-        return BundleError(refused)
-    if decision.checks[0].name == NOT_COMPARED:  # nor could `reviews models compare`
-        return ReviewsError(f"{refused.removesuffix('.')}. Here --force promotes it anyway.")
-    return ReviewsError(
-        f"{refused}. Next: `reviews models compare {model_id} champion` shows the figures; --force promotes it "
-        "anyway."
-    )
 
 
 def go_back(home: Home, name: str | None, reason: str, say: Callable[[str], None]) -> NewChampion:
