@@ -21,7 +21,7 @@ from models.own_labels.layer import OwnLayer, read_layer, to_facts, to_logit, to
 from models.own_labels.predicted_labels import FEWEST_OF_A_PREDICTION, learn_from_predictions
 from models.own_labels.valences import Lexicon
 from models.tokenizer import EncodedReviews, Vocabulary, encode_reviews
-from tasks.training.adapting import WantedTraining, find_same_training
+from tasks.training.adapting import find_same_training
 from tests.support.small_home import make_small_bundle
 
 LENGTH = 12
@@ -258,9 +258,9 @@ def test_of_several_bundles_of_one_training_the_newest_or_that_of_the_champion_i
     [newer] = make_small_bundle(1).iterdir()
     shutil.copytree(newer, tmp_path / newer.name)
     facts = read_facts(newer)
-    wanted = WantedTraining({"variant": facts["variant"]}, facts["fingerprints"]["code"], ())
+    ids = [path.name for path in tmp_path.iterdir()]
     for champion, seed in ((None, 1), (adapted.name, 0)):
-        found = find_same_training(tmp_path, wanted, champion)
+        found = find_same_training(tmp_path, {"variant": facts["variant"]}, ids, champion)
         assert found is not None
         assert found.facts["seed"] == seed
 

@@ -164,7 +164,9 @@ def learn_from_a_batch() -> list[NDArray[np.float32]]:
     vectors = np.random.default_rng(0).normal(0, 0.3, (variant.vocabulary_size, variant.embedding_size))
     reader, head = build_reader(variant, vectors.astype(np.float32)), build_lstm_head(variant)
     branch = LstmBranch(variant, reader, head)
-    step = branch_training._make_step(branch, branch_training._make_optimizer(branch))
+    optimizer = keras.optimizers.Adam()
+    optimizer.build(branch.list_variables())
+    step = branch_training._make_step(branch, optimizer)
     given = *cut_windows(reviews.ids, variant.window), reviews.positive, np.float32(0.001)
     tf.config.run_functions_eagerly(True)
     try:

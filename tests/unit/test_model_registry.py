@@ -1,6 +1,7 @@
 """Tests that models are recorded with their figures, and that the last promotion determines the champion."""
 
 import getpass
+from dataclasses import asdict
 from pathlib import Path
 from socket import gethostname
 from typing import Any
@@ -24,7 +25,7 @@ from tests.support.promoting import promote_model
 
 
 def make_facts(model_id: str, **other: Any) -> dict[str, Any]:
-    evaluation = Evaluation(10, 0.9, 0.95, 0.25, 0.02, 4, 1, 5, 0, (), RocCurve((), ())).to_json()
+    evaluation = asdict(Evaluation(10, 0.9, 0.95, 0.25, 0.02, 4, 1, 5, 0, (), RocCurve((), ())))
     return {
         "model_id": model_id,
         "variant": "lstm",
