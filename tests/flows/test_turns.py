@@ -7,7 +7,6 @@ from uuid import UUID, uuid4
 import pytest
 from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.filters import LogFilter
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import EngineContext
 from prefect.logging.handlers import APILogWorker
@@ -16,7 +15,6 @@ from prefect.states import Crashed, Pending
 from deployments.settings import load_settings
 from deployments.work_pool import keep_queues, make_pool
 from tasks.stages.queue_turns import take_turn
-from tests.e2e.deployed import wait_until
 
 POOL = "reviews"
 pytestmark = pytest.mark.server
@@ -70,11 +68,6 @@ class Queue:
         assert state is not None
         return state
 
-    def read_logs(self, run_id: UUID) -> list[str]:
-        APILogWorker.drain_all()
-        logs = self.client.read_logs(LogFilter.model_validate({"flow_run_id": {"any_": [run_id]}}))
-        return [each.message for each in logs]
-
 
 @pytest.fixture
 def queue() -> Iterator[Queue]:
@@ -121,9 +114,7 @@ def test_a_run_that_is_interrupted_coalesces_none_so_that_the_next_takes_its_pla
     assert queue.read_state(late).is_scheduled()
 
 
-def test_a_waiting_run_that_was_asked_for_is_never_coalesced_and_logs_for_whom_it_waits(queue: Queue) -> None:
+def test_a_waiting_run_that_was_asked_for_is_never_coalesced(queue: Queue) -> None:
     run, asked = queue.client.read_flow_run(queue.schedule()), queue.ask()
-    with EngineContext.model_construct(flow=nothing, flow_run=run, parameters={}), take_turn():
-        (said,) = wait_until(lambda: queue.read_logs(asked), 30)
-    assert f"Waits for the run {run.name} ({run.id}), which has been running since" in said
+    do(run)
     assert queue.read_state(asked).is_scheduled()
