@@ -6,7 +6,6 @@ from outside has its control characters spelled out, and is escaped.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -16,7 +15,7 @@ from data_contracts.rules_and_limits import name_rated_sentiment
 from tasks.pages.cells import Place, count_digits, format_cell, format_plain, name_class
 from tasks.pages.formatting import NO_VALUE, cut_name, format_number, format_share
 from tasks.pages.sections import CHARTS, Part, Row
-from tasks.pages.svg_charts import Caption, Chart, LineStyle, Series, draw_bars, draw_lines
+from tasks.pages.svg_charts import Caption, LineStyle, Series, draw_bars, draw_lines
 from tasks.support.wording import escape_controls
 
 TEXT_SHOWN = 320
@@ -255,22 +254,22 @@ def _place(stars: float) -> str:
 
 def _show_figure(part: Part) -> Markup:
     """Return a chart with its title, its sentence, a table of its figures, and the command of its query."""
-    chart = draw_part(part)
+    title = part.section.title
     return Markup(
         "<figure>\n<figcaption><strong>{}</strong><span>{}</span></figcaption>\n{}\n<details>\n"
         "<summary>Figures of “{}”</summary>\n{}\n</details>\n{}\n</figure>"
     ).format(
-        chart.title,
-        chart.summary,
-        Markup(chart.svg),  # noqa: S704 (escaped where it is drawn)
-        chart.title,
+        title,
+        part.words,
+        Markup(draw_part(part)),  # noqa: S704 (escaped where it is drawn)
+        title,
         show_table(part, Place()),
         show_command(part.command),
     )
 
 
-def draw_part(part: Part) -> Chart:
-    """Draw the chart of a section, of which each column but the first is a series.
+def draw_part(part: Part) -> str:
+    """Return the chart of a section as SVG, of which each column but the first is a series.
 
     If the second column has texts, these name the series, and the third one has the values.
     """
@@ -282,8 +281,7 @@ def draw_part(part: Part) -> Chart:
     values = {name: dict(points) for name, points in series.items()}
     if section.look in ("bars", "lying bars"):
         bars = [Series(name, [points.get(each) or 0 for each in places]) for name, points in values.items()]
-        is_lying = section.look == "lying bars"
-        return draw_bars(caption, labels, bars, partial(format_plain, columns[-1][0]), horizontal=is_lying)
+        return draw_bars(caption, labels, bars, horizontal=section.look == "lying bars")
     is_scale = isinstance(places[0], int | float)
     lines = [
         Series(name, [*points.values()], [each if is_scale else places.index(each) for each in points])
@@ -296,11 +294,7 @@ def draw_part(part: Part) -> Chart:
         labels=() if is_scale else labels,
         is_share=section.look == "shares",
     )
-    rows = [
-        (label, *(format_plain(columns[-1][0], points.get(each)) for points in values.values()))
-        for label, each in zip(labels, places, strict=True)
-    ]
-    return draw_lines(caption, lines, (x_heading, *values), rows, style)
+    return draw_lines(caption, lines, style)
 
 
 def _find_series(part: Part) -> dict[str, list[tuple[Any, Any]]]:

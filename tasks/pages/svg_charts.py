@@ -1,4 +1,4 @@
-"""Draws charts by matplotlib as inline SVG in the colours of the page, each with a title and a table of its figures.
+"""Draws charts by matplotlib as inline SVG in the colours of the page, each with a title and a summary.
 
 Matplotlib draws with placeholder colours, which are replaced by `currentColor` and CSS variables, so that one picture
 suits light mode, dark mode and print. Series differ by colour (Okabe and Ito's palette, for colour-blind readers), and
@@ -36,21 +36,6 @@ _NO_METADATA = {"Creator": None, "Date": None, "Format": None, "Type": None}
 
 
 @dataclass(frozen=True)
-class Chart:
-    """A picture with a title, a summary and a table of its figures, for readers who can't see it too."""
-
-    name: str
-    """Its id, unique on the page."""
-    title: str
-    summary: str
-    """What the picture shows, in a sentence."""
-    svg: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    """The figures as text, by `columns`."""
-
-
-@dataclass(frozen=True)
 class Series:
     """The values of one set of bars or of one line; `at` are the x values of a line's points."""
 
@@ -64,8 +49,10 @@ class Caption:
     """The texts of a chart."""
 
     name: str
+    """Its id, unique on the page."""
     title: str
     summary: str
+    """What the picture shows, in a sentence."""
     axes: tuple[str, str]
     """The names of the x axis and the y axis; for bars, of the labels and of the values."""
 
@@ -89,11 +76,10 @@ def draw_bars(
     caption: Caption,
     labels: Sequence[str],
     series: Sequence[Series],
-    format_value: Callable[[float], str],
     *,
     horizontal: bool = False,
-) -> Chart:
-    """Draw the bars of each series, [n] values, side by side; `format_value` formats a value for the table.
+) -> str:
+    """Return the SVG of the bars of each series, [n] values, side by side.
 
     Each of the `horizontal` bars has its label; some labels of upright bars may be omitted.
     """
@@ -114,13 +100,8 @@ def draw_bars(
             _label_places(axes, labels)
         axes.grid(axis="x" if horizontal else "y")
 
-    rows = [
-        (label, *(format_value(each.values[place]) for each in series)) for place, label in enumerate(labels)
-    ]
     x_y_caption = replace(caption, axes=caption.axes[::-1]) if horizontal else caption
-    svg = draw_svg(x_y_caption, draw, legend=len(series) > 1)
-    columns = (caption.axes[0], *(each.label for each in series))
-    return Chart(caption.name, caption.title, caption.summary, svg, columns, tuple(rows))
+    return draw_svg(x_y_caption, draw, legend=len(series) > 1)
 
 
 def _label_places(axes: Any, labels: Sequence[str]) -> None:
@@ -129,14 +110,8 @@ def _label_places(axes: Any, labels: Sequence[str]) -> None:
     axes.set_xticks(range(0, len(labels), step), labels[::step])
 
 
-def draw_lines(
-    caption: Caption,
-    series: Sequence[Series],
-    columns: tuple[str, ...],
-    rows: Sequence[tuple[str, ...]],
-    style: LineStyle | None = None,
-) -> Chart:
-    """Draw a line through the points of each series; `columns` and `rows` are the table of the chart's figures."""
+def draw_lines(caption: Caption, series: Sequence[Series], style: LineStyle | None = None) -> str:
+    """Return the SVG of a line through the points of each series."""
     style = style or LineStyle()
 
     def draw(axes: Any) -> None:
@@ -161,8 +136,7 @@ def draw_lines(
             axes.set_ylim(-0.03, 1.03)
         axes.grid()
 
-    svg = draw_svg(caption, draw, legend=len(series) > 1 or bool(style.diagonal))
-    return Chart(caption.name, caption.title, caption.summary, svg, columns, tuple(rows))
+    return draw_svg(caption, draw, legend=len(series) > 1 or bool(style.diagonal))
 
 
 def draw_svg(caption: Caption, draw: Callable[[Any], None], *, legend: bool) -> str:

@@ -132,11 +132,6 @@ class Deployed:
         found: list[dict[str, Any]] = self.ask_server("POST", "artifacts/filter", filters)
         return found
 
-    def list_logs(self, run_id: str) -> list[str]:
-        """Return the messages in the log of a flow run."""
-        logs = self.ask_server("POST", "logs/filter", {"logs": {"flow_run_id": {"any_": [run_id]}}})
-        return [each["message"] for each in logs]
-
     def list_events(self, prefix: str) -> list[dict[str, Any]]:
         """Return the events whose names start with a prefix, the newest first."""
         filters = {"filter": {"event": {"prefix": [prefix]}}, "limit": 50}

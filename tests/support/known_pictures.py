@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from tasks.pages import looks
-from tasks.pages.svg_charts import Chart, draw_bars, draw_lines
+from tasks.pages.svg_charts import draw_bars, draw_lines
 
-Draw = Callable[..., Chart]
-_DRAWN: dict[bytes, Chart] = {}
+Draw = Callable[..., str]
+_DRAWN: dict[bytes, str] = {}
 
 
 @contextmanager
@@ -27,7 +27,7 @@ def keep_drawn() -> Iterator[None]:
 
 
 def _draw_once(draw: Draw) -> Draw:
-    def find(*arguments: Any, **named: Any) -> Chart:
+    def find(*arguments: Any, **named: Any) -> str:
         key = pickle.dumps((draw, arguments, named))
         if key not in _DRAWN:
             _DRAWN[key] = draw(*arguments, **named)
