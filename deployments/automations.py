@@ -71,7 +71,19 @@ def keep_automations() -> None:
     webhook = Webhook(url=SecretStr(alert_url), headers=SecretDict({"Content-Type": "application/json"}))
     block_id = asyncio.run(webhook.asave(settings.add_name(WEBHOOK), overwrite=True))
     payload = format_payload(MESSAGE, settings.label, is_slack(alert_url))
-    _save_automation(_make_alert(settings, CallWebhook(block_document_id=block_id, payload=payload)))
+    _save_automation(
+        AutomationCore(
+            name=_name(settings, ALERT),
+            description="Calls the webhook of REVIEWS_ALERT_URL.",
+            trigger=EventTrigger(
+                expect=ENDED_BADLY,
+                match_related=_match_ours(settings),
+                posture=Posture.Reactive,
+                threshold=1,
+            ),
+            actions=[CallWebhook(block_document_id=block_id, payload=payload)],
+        )
+    )
 
 
 def is_slack(alert_url: str) -> bool:
@@ -132,21 +144,6 @@ def _crash_silent_runs(settings: Settings) -> AutomationCore:
                 "The next run continues its work.",
             )
         ],
-    )
-
-
-def _make_alert(settings: Settings, call: CallWebhook) -> AutomationCore:
-    """Return the automation that calls a webhook when a run of our deployments failed or crashed."""
-    return AutomationCore(
-        name=_name(settings, ALERT),
-        description="Calls the webhook of REVIEWS_ALERT_URL.",
-        trigger=EventTrigger(
-            expect=ENDED_BADLY,
-            match_related=_match_ours(settings),
-            posture=Posture.Reactive,
-            threshold=1,
-        ),
-        actions=[call],
     )
 
 

@@ -7,8 +7,8 @@ would load Prefect anew. A second run changes only what was changed in `prefect.
 import io
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import Mapping
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,14 @@ def deploy_all() -> None:
         raise ReviewsError(
             f"The Prefect server at {url} does not answer ({error}). Next: check that it runs, and its address."
         ) from error
-    with _find_prefect_file(settings) as path:
+    with tempfile.TemporaryDirectory() as folder:
+        path = PREFECT_FILE
+        if settings.name:
+            named = add_names(
+                yaml.safe_load(path.read_text("utf-8")), settings, ensure_home_id(settings.home)
+            )
+            path = Path(folder, path.name)
+            path.write_text(yaml.safe_dump(named), "utf-8")
         status, said = _run_prefect("--no-prompt", "deploy", "--all", "--prefect-file", str(path))
     if status != 0:
         tail = "\n".join(said.strip().splitlines()[-LINES_SHOWN:])
@@ -66,43 +73,31 @@ def _run_prefect(*arguments: str) -> tuple[object, str]:
     return 0, said.getvalue()
 
 
-@contextmanager
-def _find_prefect_file(settings: Settings) -> Iterator[Path]:
-    """Yield the path of `prefect.yaml`; of a copy with the names of this home if it has a name."""
-    if not settings.name:
-        yield PREFECT_FILE
-        return
-    content = yaml.safe_load(PREFECT_FILE.read_text("utf-8"))
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, PREFECT_FILE.name)
-        path.write_text(yaml.safe_dump(add_names(content, settings, ensure_home_id(settings.home))), "utf-8")
-        yield path
-
-
 def add_names(content: Mapping[str, Any], settings: Settings, home_id: str) -> dict[str, Any]:
     """Return the content of `prefect.yaml` with deployments and a pool of this home's name.
 
     Their runs know the name, and only events of this home start them.
     """
-    return {**content, "deployments": [_add_name(each, settings, home_id) for each in content["deployments"]]}
-
-
-def _add_name(deployment: Mapping[str, Any], settings: Settings, home_id: str) -> dict[str, Any]:
-    """Return a deployment of `prefect.yaml` with the name of this home."""
-    pool = deployment["work_pool"]
-    variables = {
-        **pool["job_variables"],
-        "env": {**pool["job_variables"]["env"], "REVIEWS_NAME": settings.name},
-    }
-    named = {
-        **deployment,
-        "name": settings.add_name(deployment["name"]),
-        "tags": [settings.pool],
-        "work_pool": {**pool, "name": settings.pool, "job_variables": variables},
-    }
-    if triggers := deployment.get("triggers"):
-        named["triggers"] = [{**each, "match": {**each["match"], HOME_LABEL: home_id}} for each in triggers]
-    return named
+    deployments = []
+    for deployment in content["deployments"]:
+        pool = deployment["work_pool"]
+        env = {**pool["job_variables"]["env"], "REVIEWS_NAME": settings.name}
+        named = {
+            **deployment,
+            "name": settings.add_name(deployment["name"]),
+            "tags": [settings.pool],
+            "work_pool": {
+                **pool,
+                "name": settings.pool,
+                "job_variables": {**pool["job_variables"], "env": env},
+            },
+        }
+        if triggers := deployment.get("triggers"):
+            named["triggers"] = [
+                {**each, "match": {**each["match"], HOME_LABEL: home_id}} for each in triggers
+            ]
+        deployments.append(named)
+    return {**content, "deployments": deployments}
 
 
 def _main() -> None:

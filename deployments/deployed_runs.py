@@ -85,7 +85,10 @@ def end_abandoned_runs(settings: Settings) -> int:
     Nothing is done if the server has other workers, whose runs have their processes elsewhere. The server rejects the
     new state of a run that has ended in the meantime, so each run is counted once.
     """
-    alive = _find_runs_with_process()
+    alive = set()
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            alive.add(process.environ().get(RUN_VARIABLE, ""))
     with get_client(sync_client=True) as client:
         if {*list_workers(client, settings)} - {WORKER}:
             return 0
@@ -117,12 +120,3 @@ def _end_abandoned(run: "FlowRun") -> State[None]:
         return Scheduled(scheduled_time=run.expected_start_time)
     is_cancelling = run.state is not None and run.state.type is StateType.CANCELLING
     return State(type=StateType.CANCELLED if is_cancelling else StateType.CRASHED, message=MESSAGE)
-
-
-def _find_runs_with_process() -> set[str]:
-    """Return the ids of the runs that have a process on this machine, so that they are not abandoned."""
-    run_ids = set()
-    for process in psutil.process_iter():
-        with suppress(psutil.Error, OSError):
-            run_ids.add(process.environ().get(RUN_VARIABLE, ""))
-    return run_ids

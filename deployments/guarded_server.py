@@ -17,7 +17,7 @@ import stat
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING
 
 from data_contracts.errors import UsageError
@@ -119,53 +119,44 @@ def guard(app: "ASGIApp", hosts: Sequence[str], rules: str = PAGE_RULES) -> "ASG
 
 
 def _refuse_stranger(headers: "Headers", hosts: Sequence[str]) -> tuple[int, str] | None:
-    """Return the status and the message by which a request is refused; None if it comes from no stranger."""
-    host = _HOST.fullmatch(headers.get("host", ""))
+    """Return the status and the message by which a request is refused; None if it comes from no stranger.
+
+    A page of another site may lead here, but load nothing from here, such as an image. Other requests come from no web
+    page, or from a page of this server under the same host name.
+    """
+    named = headers.get("host", "")
+    host = _HOST.fullmatch(named)
     if host is None or host[1].lower() not in hosts:
         return 400, FOREIGN_HOST
-    return None if _is_own_origin(headers) else (403, FOREIGN_PAGE)
-
-
-def make_guarded_app(hosts: Sequence[str]) -> Callable[[], "ASGIApp"]:
-    """Return a function that loads Prefect's server, which takes seconds, and returns it wrapped by `guard`."""
-
-    def load() -> "ASGIApp":
-        with pause_collection():
-            from prefect.server.api.server import create_app
-
-            from deployments.http_serving import close_silent_websockets
-
-            gc.freeze()  # `create_app` collects garbage, and would search all that was imported
-            app = create_app(final=True)
-            gc.freeze()  # later collections need not look at what stays
-        return guard(close_silent_websockets(app), hosts)
-
-    return load
-
-
-def _is_own_origin(headers: "Headers") -> bool:
-    """Return whether a request comes from no web page, or from a page of this server under the same host name.
-
-    A page of another site may lead here, but load nothing from here, such as an image.
-    """
-    if headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode") != "navigate":
-        return False
-    host = headers.get("host", "")
-    own = (f"http://{host}", f"https://{host}")  # https: behind a proxy with TLS
-    return all(origin in own for origin in headers.getlist("origin"))
+    own = (f"http://{named}", f"https://{named}")  # https: behind a proxy with TLS
+    is_embedded = (
+        headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode") != "navigate"
+    )
+    if is_embedded or any(origin not in own for origin in headers.getlist("origin")):
+        return 403, FOREIGN_PAGE
+    return None
 
 
 def _configure(hosts: Sequence[str]) -> "uvicorn.Config":
     """Configure the web server as `prefect server start` does; exit if there is no password."""
     from prefect.settings import get_current_settings
 
-    from deployments.http_serving import configure_server
+    from deployments.http_serving import close_silent_websockets, configure_server
+
+    def load() -> "ASGIApp":
+        with pause_collection():
+            from prefect.server.api.server import create_app
+
+            gc.freeze()  # `create_app` collects garbage, and would search all that was imported
+            app = create_app(final=True)
+            gc.freeze()  # later collections need not look at what stays
+        return guard(close_silent_websockets(app), hosts)
 
     server = get_current_settings().server
     if not server.api.auth_string:
         sys.exit("The server has no password. Next: start it with a `reviews` command.")
     return configure_server(
-        make_guarded_app(hosts),
+        load,
         factory=True,
         lifespan="on",
         log_level=server.logging_level.lower(),

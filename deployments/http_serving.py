@@ -148,7 +148,10 @@ def close_silent_websockets(app: "ASGIApp") -> "ASGIApp":
                 async with asyncio.timeout(REQUEST_SECONDS) as limit:
                     silent[limit] = None
                     if len(silent) > MOST_SILENT_WEBSOCKETS:
-                        _end_first(silent)
+                        first = next(iter(silent))
+                        del silent[first]
+                        if not first.expired():
+                            first.reschedule(0)
                     message = await receive()
             except TimeoutError:
                 return {"type": "websocket.disconnect", "code": 1008}
@@ -160,11 +163,3 @@ def close_silent_websockets(app: "ASGIApp") -> "ASGIApp":
         await app(scope, receive_in_time, send)
 
     return serve
-
-
-def _end_first(silent: dict[asyncio.Timeout, None]) -> None:
-    """End the wait that began first."""
-    first = next(iter(silent))
-    del silent[first]
-    if not first.expired():
-        first.reschedule(0)

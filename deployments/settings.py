@@ -323,7 +323,11 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         raise UsageError(_describe(str(first["loc"][0]), given, first["msg"])) from None
-    _require_store(settings)
+    if settings.publish_to_store and settings.store is None:
+        raise UsageError(
+            "REVIEWS_PUBLISH_TO_STORE is set, but REVIEWS_STORE is not. Next: set REVIEWS_STORE to the URI of a "
+            "store, such as s3://bucket/prefix."
+        )
     return settings
 
 
@@ -355,21 +359,16 @@ def _quote(text: str) -> str:
     return repr(text if len(text) <= SHOWN else f"{text[:SHOWN]}...")
 
 
-def _require_store(settings: Settings) -> None:
-    """Raise `UsageError` if a setting needs a store, and none is set."""
-    if settings.publish_to_store and settings.store is None:
-        raise UsageError(
-            "REVIEWS_PUBLISH_TO_STORE is set, but REVIEWS_STORE is not. Next: set REVIEWS_STORE to the URI of a "
-            "store, such as s3://bucket/prefix."
-        )
-
-
 def _read_values(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the variables of the settings file and, before those, of the environment, with the values of secrets."""
     values: dict[str, str] = {}
     for variables in (read_settings_file(), environment):
         values |= read_secret_files(variables, (*SECRETS, *list_variables(variables)))
-    _refuse_undecodable(values)
+    for name, value in values.items():
+        if name.startswith("REVIEWS_") and value.encode(errors="ignore").decode() != value:
+            raise UsageError(  # without the value, which may be secret
+                f"{name} is not UTF-8. Next: write it in UTF-8, or rename the file or folder that it names."
+            )
     require_known(values.get(VARIABLE, ""))
     return values
 
@@ -396,12 +395,3 @@ def _suggest(name: str, known: Collection[str]) -> str:
     longer = sorted(each for each in known if each.startswith(f"{name}_"))
     near = longer or get_close_matches(name, known, 1, 0.75)
     return f" Did you mean {near[0]}?" if near else ""
-
-
-def _refuse_undecodable(values: Mapping[str, str]) -> None:
-    """Raise `UsageError` if a setting is not valid text; the message has only its name, as the value may be secret."""
-    for name, value in values.items():
-        if name.startswith("REVIEWS_") and value.encode(errors="ignore").decode() != value:
-            raise UsageError(
-                f"{name} is not UTF-8. Next: write it in UTF-8, or rename the file or folder that it names."
-            )

@@ -40,7 +40,16 @@ def read_status(running: Running, settings: Settings) -> dict[str, Any]:
     impatient = {PREFECT_API_REQUEST_TIMEOUT: ANSWER_SECONDS, PREFECT_CLIENT_MAX_RETRIES: 0}
     try:
         with temporary_settings(impatient), get_client(sync_client=True) as client:
-            found = _read_server(client, running, settings)
+            found = {
+                "is_up": True,
+                "url": running.ui_url,
+                "site": running.site_url,
+                "process": running.pid,
+                "since": running.started_at,
+                "stopping": running.doing or None,
+                "workers": list_workers(client, settings),
+                "deployments": {name: read_deployment(client, name) for name in settings.deployments},
+            }
     except (httpx.TransportError, RuntimeError) as error:  # Prefect's client raises some as RuntimeError
         raise ReviewsError(
             f"`reviews up` runs (process {running.pid}), but its server at {running.ui_url} does not answer "
@@ -64,28 +73,13 @@ def read_status(running: Running, settings: Settings) -> dict[str, Any]:
     return found
 
 
-def _read_server(client: SyncPrefectClient, running: Running, settings: Settings) -> dict[str, Any]:
-    """Return the state of the server, its workers and its deployments."""
-    return {
-        "is_up": True,
-        "url": running.ui_url,
-        "site": running.site_url,
-        "process": running.pid,
-        "since": running.started_at,
-        "stopping": running.doing or None,
-        "workers": list_workers(client, settings),
-        "deployments": {name: read_deployment(client, name) for name in settings.deployments},
-    }
-
-
 def read_deployment(client: SyncPrefectClient, name: str) -> dict[str, Any]:
     """Return the current, last and next run of a deployment, None for one that there is not, and how many wait."""
     shown = {
-        kind: [_read_run(run) for run in list_runs(client, [name], states, sort=order, limit=1)]
+        kind: next(map(_read_run, list_runs(client, [name], states, sort=order, limit=1)), None)
         for kind, (states, order) in KINDS.items()
     }
-    first = {kind: next(iter(runs), None) for kind, runs in shown.items()}
-    return {**first, "waits": len(list_waiting(client, name))}
+    return {**shown, "waits": len(list_waiting(client, name))}
 
 
 def describe_status(status: Mapping[str, Any]) -> str:

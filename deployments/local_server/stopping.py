@@ -111,7 +111,14 @@ def bring_down(settings: Settings, echo: Echo, *, at_once: bool = False) -> str:
     """
     running = find_running(settings)
     if running is not None:
-        _ask_to_end(running.pid, signal.SIGQUIT if at_once else signal.SIGTERM)
+        try:
+            with suppress(ProcessLookupError):
+                os.kill(running.pid, signal.SIGQUIT if at_once else signal.SIGTERM)
+        except PermissionError:
+            raise ReviewsError(
+                f"The `reviews up` of this home, process {running.pid}, is another user's. Next: `reviews down` as "
+                "that user."
+            ) from None
         _wait_until_down(settings, STOPPING_SECONDS + (0 if at_once else running.drain_seconds), echo)
         if settings.home.prefect.is_dir() and is_held(settings.home.prefect):
             raise ReviewsError(
@@ -123,17 +130,6 @@ def bring_down(settings: Settings, echo: Echo, *, at_once: bool = False) -> str:
         return "Down: everything is stopped."
     left = f"; stopped what was left behind: {count(killed, 'process')}" if killed else ""
     return f"It was not up{left}."
-
-
-def _ask_to_end(process: int, number: signal.Signals) -> None:
-    """Send a signal to `reviews up`, if it still runs; raise `ReviewsError` if it is another user's."""
-    try:
-        with suppress(ProcessLookupError):
-            os.kill(process, number)
-    except PermissionError:
-        raise ReviewsError(
-            f"The `reviews up` of this home, process {process}, is another user's. Next: `reviews down` as that user."
-        ) from None
 
 
 def _wait_until_down(settings: Settings, seconds: float, echo: Echo) -> None:

@@ -46,15 +46,12 @@ class Figures(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield all metrics of which there are samples."""
-        samples = [
-            *self._read_home(),
-            *read_upkeep(self._home),
-            *self._read_server(),
-        ]
         families: dict[Metric, GaugeMetricFamily] = {}
-        for sample in samples:
-            family = families.setdefault(sample.metric, _make_family(sample.metric))
-            family.add_metric(sample.labels, sample.value)
+        for sample in (*self._read_home(), *read_upkeep(self._home), *self._read_server()):
+            metric = sample.metric
+            if metric not in families:
+                families[metric] = GaugeMetricFamily(metric.name, metric.meaning, labels=metric.labels)
+            families[metric].add_metric(sample.labels, sample.value)
         yield from families.values()
 
     def _read_home(self) -> list[Sample]:
@@ -71,11 +68,6 @@ class Figures(Collector):
             sys.stderr.write(f"{problem}\n")
         self._reported = problem
         return [*samples, Sample(READABLE, (), int(not problem))]
-
-
-def _make_family(metric: Metric) -> GaugeMetricFamily:
-    """Return a metric without samples, as `prometheus_client` has it."""
-    return GaugeMetricFamily(metric.name, metric.meaning, labels=metric.labels)
 
 
 def make_metrics_app(settings: Settings, hosts: Sequence[str], read_server: Reader) -> "ASGIApp":

@@ -75,7 +75,8 @@ def bound_bodies(app: "ASGIApp", limits: ServingLimits) -> "ASGIApp":
     async def bound(scope: "Scope", receive: "Receive", send: "Send") -> None:
         nonlocal held
         body, more, size = bytearray(), scope["type"] == "http", 0
-        refusal = _find_excess(_read_length(scope), 0, limits)
+        stated = Headers(scope=scope).get("content-length", "")
+        refusal = _find_excess(int(stated) if stated.isdecimal() else 0, 0, limits)
         try:
             try:
                 async with asyncio.timeout(BODY_SECONDS):
@@ -93,24 +94,17 @@ def bound_bodies(app: "ASGIApp", limits: ServingLimits) -> "ASGIApp":
                 refusal = JSONResponse({"message": SLOW}, 408, {"Connection": "close"})
             pending: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
             body.clear()
-            await (refusal or app)(scope, lambda: _receive_next(pending, receive), send)
+
+            async def receive_next() -> "Message":
+                return pending.pop() if pending else await receive()
+
+            await (refusal or app)(scope, receive_next, send)
         except asyncio.CancelledError:
             await JSONResponse({"message": STOPS}, 503, {"Connection": "close"})(scope, receive, send)
         finally:
             held -= size
 
     return bound
-
-
-async def _receive_next(pending: "list[Message]", receive: "Receive") -> "Message":
-    """Return a message that was received already, else the next one."""
-    return pending.pop() if pending else await receive()
-
-
-def _read_length(scope: "Scope") -> int:
-    """Return the bytes that the headers of a request announce; 0 if they announce none."""
-    stated = Headers(scope=scope).get("content-length", "")
-    return int(stated) if stated.isdecimal() else 0
 
 
 def _find_excess(size: int, held: int, limits: ServingLimits) -> JSONResponse | None:

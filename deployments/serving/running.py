@@ -32,7 +32,10 @@ def run_serve(settings: Settings, echo: Callable[[str], None]) -> None:
     """
     hosts = list_hosts("REVIEWS_SERVE_HOST", settings.serve_host, settings.allowed_hosts)
     _require_token(settings)
-    _require_extra()
+    try:
+        import fastapi_offline  # noqa: F401
+    except ImportError:
+        raise ReviewsError(f"This needs {describe_missing('serve')}") from None
     from deployments.serving.answering import close_desk, open_desk
     from deployments.serving.app import make_app
     from deployments.serving.champion_following import follow_champion, keep_following
@@ -44,17 +47,13 @@ def run_serve(settings: Settings, echo: Callable[[str], None]) -> None:
         app = make_app(desk, hosts, settings.serve_token)
         echo(f"{champion.find().promoted.model_id} answers on {settings.serve_url}")
         echo(f"  page   {settings.serve_url}/docs (Ctrl-C stops)")
-        _keep_latency_low()
+        # Collections leave out what is loaded; the thread that answers is let in while another one scores.
+        gc.collect()
+        gc.freeze()
+        sys.setswitchinterval(SWITCH_SECONDS)
         with keep_following(champion), catch_signals():
             _answer(app, listening)
         close_desk(desk)
-
-
-def _keep_latency_low() -> None:
-    """Leave what is loaded out of garbage collections, and let the thread that answers in while another one scores."""
-    gc.collect()
-    gc.freeze()
-    sys.setswitchinterval(SWITCH_SECONDS)
 
 
 def _require_token(settings: Settings) -> None:
@@ -64,14 +63,6 @@ def _require_token(settings: Settings) -> None:
             f"REVIEWS_SERVE_HOST={settings.serve_host} lets other machines in, but REVIEWS_SERVE_TOKEN is not set. "
             "Next: write a token into a file (`openssl rand -hex 24`) and name it in REVIEWS_SERVE_TOKEN_FILE."
         )
-
-
-def _require_extra() -> None:
-    """Raise `ReviewsError` if the libraries of the extra `serve` are missing."""
-    try:
-        import fastapi_offline  # noqa: F401
-    except ImportError:
-        raise ReviewsError(f"This needs {describe_missing('serve')}") from None
 
 
 def _answer(app: "ASGIApp", listening: socket.socket) -> None:

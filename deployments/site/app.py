@@ -164,7 +164,7 @@ def make_site_app(home: Home, hosts: Sequence[str]) -> "ASGIApp":
         return _send(request, content, "text/html") if content else await _say_not_there(request, None)
 
     routes = [
-        *(Route(path, _lead_to_first_page) for path in LEADING),
+        *(Route(path, lambda request: RedirectResponse(FIRST_PAGE)) for path in LEADING),
         Route("/site/{address:path}", answer),
         Mount("/reports", Reports(home.reports)),
     ]
@@ -179,11 +179,6 @@ def _send(request: Request, content: bytes, kind: str) -> Response:
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
     return Response(content, headers=headers, media_type=kind)
-
-
-async def _lead_to_first_page(request: Request) -> Response:
-    """Lead from the address alone to the first page."""
-    return RedirectResponse(FIRST_PAGE)
 
 
 async def _say_not_there(request: Request, error: Exception | None) -> Response:
