@@ -8,6 +8,7 @@ the others and fails at its end. If a shadow is on, it scores last (`flows/shado
 
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from itertools import chain
 
 from prefect import flow
@@ -15,7 +16,6 @@ from prefect import flow
 from data_contracts.errors import EngineError, StoreError
 from data_contracts.storage.durable import remove_leftovers
 from data_contracts.storage.faults import pass_fault_point
-from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import INBOX, LABELS_IN_STORE
 from deployments.home_of_deployment import load_settings_of_run
 from deployments.settings import Settings
@@ -29,7 +29,7 @@ from tasks.engine.dask_workers import open_scoring
 from tasks.findings.finding import NOTE, Finding
 from tasks.findings.gathering import name_killed, name_refused, name_unread
 from tasks.findings.rendering import list_told
-from tasks.labelling.intake import TakenLabels, find_unread
+from tasks.labelling.intake import find_unread
 from tasks.maintenance.retention import drop_old_trainings
 from tasks.report.weeks import is_week_due
 from tasks.scoring.plan import (
@@ -41,13 +41,14 @@ from tasks.scoring.plan import (
     require_consistent,
     to_utc,
 )
-from tasks.scoring.rescoring import OlderSource
+from tasks.scoring.rescoring import OlderSource, find_rescorable
 from tasks.scoring.run_outcome import GroupResult, RunOutcome, name_committed, require_no_failure
 from tasks.stages import score as stages
 from tasks.stages.events import emit_outcome
 from tasks.stages.log_messages import log_warning, tell, warn
 from tasks.stages.publish import deliver_due, keep_snapshot, publish_copy
 from tasks.stages.queue_turns import take_turn
+from tasks.stages.retries import look
 from tasks.stages.run_page import end_completed, join_lines, name_failure, name_run, show_lines
 from tasks.stages.store_inbox import report_trouble, score_stored
 from tasks.stages.take_in_labels import count_labels, take_labels
@@ -107,11 +108,18 @@ def score_reviews(
     if dry_run:
         return _end_plan(stages.plan_scoring(settings.home, request))
     with tell_at_end("score-reviews", settings) as happened:
-        _require_own_snapshots(settings)
+        if settings.snapshot_store:
+            from tasks.snapshots.after_runs import require_not_taken_over
+
+            require_not_taken_over(settings.home, settings.snapshot_store)  # else this home is to stop
         summary, outcome = _score_and_deliver(request, settings, happened)
     summary = replace(summary, findings=(*happened, *summary.findings))
     pass_fault_point("score: before reported")
-    return _end_run(summary, outcome)
+    name_run(f"score-reviews {name_outcome(outcome, len(summary.skipped))}")
+    message = describe_scoring(summary)
+    if outcome.has_committed():
+        show_lines("outcome", message)
+    return end_completed(join_lines(message), summary)
 
 
 def _score_and_deliver(
@@ -128,14 +136,6 @@ def _score_and_deliver(
     if settings.write_weeks and settings.home.published.is_file() and is_week_due(settings.home):
         happened += write_last_week(settings.home, settings.site_url)
     return _add_shadow(summary, settings, run), outcome
-
-
-def _require_own_snapshots(settings: Settings) -> None:
-    """Raise `SourceError` if another home has taken over the snapshots in the store: then this one is to stop."""
-    if settings.snapshot_store:
-        from tasks.snapshots.after_runs import require_not_taken_over
-
-        require_not_taken_over(settings.home, settings.snapshot_store)
 
 
 def _hand_on(settings: Settings) -> None:
@@ -256,15 +256,6 @@ def _end_plan(plan: ScoringPlan) -> ScoringPlan:
     return end_completed(join_lines(message), plan)
 
 
-def _end_run(summary: ScoringSummary, outcome: RunOutcome) -> ScoringSummary:
-    """Name the run after its outcome, show what it did and found on its page, and complete it with that."""
-    name_run(f"score-reviews {name_outcome(outcome, len(summary.skipped))}")
-    message = describe_scoring(summary)
-    if outcome.has_committed():
-        show_lines("outcome", message)
-    return end_completed(join_lines(message), summary)
-
-
 def _score_pending(
     request: ScoringRequest, settings: Settings, run: Run, done: list[GroupResult]
 ) -> ScoringSummary:
@@ -281,13 +272,33 @@ def _score_pending(
     left = outcome.count_left()
     run.counts.update({"files_found": found.files_found, **outcome.count()})
     run.counts.update(left if left["files_left"] else {})
-    summary = _summarise_scoring(found, model, name_inboxes(home, request), outcome)
-    taken = _take_labels(home, request.store, found, done)
+    objects = found.stored.labels
+    if (home.labels.is_dir() or objects) and find_unread(home, objects).files and needs_publishing(home):
+        publish_copy(home)  # a file of labels may get the run killed, each time
+    taken = take_labels(home, request.store, objects)
+    done.extend(report_trouble(f"{request.store}/{LABELS_IN_STORE}/", taken.trouble, "labels not taken in"))
     run.counts.update(count_labels(taken))
     run.counts["files_failed"] = len(RunOutcome(tuple(done)).list_failed())
-    skipped = (*summary.skipped, *taken.skipped)
+    skipped = (*found.skipped, *outcome.list_postponed(), *taken.skipped)
     run.counts["files_unread"] = len({file.uri for file in skipped})
-    return replace(summary, taken=taken, skipped=skipped)
+    return ScoringSummary(
+        inbox=name_inboxes(home, request),
+        files_found=found.files_found,
+        files_scored=outcome.total("files_scored"),
+        rows_scored=outcome.total("rows_scored"),
+        rows_quarantined=outcome.total("rows_quarantined"),
+        model_id=model.model_id if model else None,
+        files_refused=outcome.total("files_refused"),
+        skipped=skipped,
+        files_rescored=outcome.total("files_rescored"),
+        rows_rescored=outcome.total("rows_rescored"),
+        files_left=left["files_left"],
+        rows_left=left["rows_left"],
+        files_replaced=found.files_replaced + outcome.total("files_replaced"),
+        counting_again=tuple(each.uri for each in found.rescan.earlier) if found.rescan else (),
+        copies=outcome.list_copies(found.copies),
+        taken=taken,
+    )
 
 
 def _score_found(
@@ -305,7 +316,11 @@ def _score_found(
     if found.rescan and found.rescan.earlier:
         earlier = [each.source_sha256 for each in found.rescan.earlier]
         stages.let_count_again(home, earlier, found.rescan.replaces)
-    older = _find_older(found, model, request, home)
+    older: list[OlderSource] = []
+    if request.rescore:
+        model_id = model.model_id if model else None
+        find = partial(find_rescorable, home.warehouse, model_id, request.since, found.named_sources)
+        older = look("find-older-scores", find)
     if found.new or older or found.stored.unread:
         model = model or stages.choose_model(home)
         with open_scoring(request.engine, warn) as score_by:
@@ -318,47 +333,3 @@ def _score_found(
                 if isinstance(result.error, EngineError):
                     break  # each group after it would wait for a worker as long
     return found, model
-
-
-def _take_labels(home: Home, store: str | None, found: PendingFiles, done: list[GroupResult]) -> TakenLabels:
-    """Take in the labels of the home and of the store; what the store failed to give is appended to `done`."""
-    objects = found.stored.labels
-    if (home.labels.is_dir() or objects) and find_unread(home, objects).files and needs_publishing(home):
-        publish_copy(home)  # a file of labels may get the run killed, each time
-    taken = take_labels(home, store, objects)
-    done.extend(report_trouble(f"{store}/{LABELS_IN_STORE}/", taken.trouble, "labels not taken in"))
-    return taken
-
-
-def _find_older(
-    found: PendingFiles, model: PromotedModel | None, request: ScoringRequest, home: Home
-) -> list[OlderSource]:
-    """Find the source files that other models have scored and `model` has not; none unless `rescore` is set."""
-    if not request.rescore:
-        return []
-    model_id = model.model_id if model else None
-    return stages.find_older_scores(home, model_id, request.since, found.named_sources)
-
-
-def _summarise_scoring(
-    found: PendingFiles, model: PromotedModel | None, inbox: str, outcome: RunOutcome
-) -> ScoringSummary:
-    """Return what the flow did, as the summary that it returns."""
-    left = outcome.count_left()
-    return ScoringSummary(
-        inbox=inbox,
-        files_found=found.files_found,
-        files_scored=outcome.total("files_scored"),
-        rows_scored=outcome.total("rows_scored"),
-        rows_quarantined=outcome.total("rows_quarantined"),
-        model_id=model.model_id if model else None,
-        files_refused=outcome.total("files_refused"),
-        skipped=(*found.skipped, *outcome.list_postponed()),
-        files_rescored=outcome.total("files_rescored"),
-        rows_rescored=outcome.total("rows_rescored"),
-        files_left=left["files_left"],
-        rows_left=left["rows_left"],
-        files_replaced=found.files_replaced + outcome.total("files_replaced"),
-        counting_again=tuple(each.uri for each in found.rescan.earlier) if found.rescan else (),
-        copies=outcome.list_copies(found.copies),
-    )

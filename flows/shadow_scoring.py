@@ -4,9 +4,9 @@ By then the champion's scores are committed, published and reported, so nothing 
 """
 
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
+from data_contracts.errors import SourceError
 from data_contracts.storage.durable import remove_leftovers
 from deployments.settings import Settings
 from tasks.engine.dask_workers import open_scoring
@@ -14,7 +14,7 @@ from tasks.shadow.waiting_files import find_waiting_for_shadow
 from tasks.stages.log_messages import log_figures, log_warning
 from tasks.stages.publish import keep_snapshot, publish_copy
 from tasks.support.interruption import stop_if_interrupted
-from tasks.support.locking import hold_folder
+from tasks.support.locking import hold_folder, refuse_to_wait
 from tasks.support.wording import count
 from tasks.warehouse.publishing import needs_publishing
 from tasks.warehouse.run_log import Run
@@ -28,10 +28,6 @@ SHADOW_SECONDS = 300.0
 """After so long with the shadow a run leaves the rest to the next one."""
 
 
-class _HeldElsewhereError(Exception):
-    """Another run scores with the shadow at this moment."""
-
-
 def score_with_shadow(run: Run, settings: Settings) -> str | None:
     """Score with the shadow what waits for it; return in words what it did, None without a shadow or anything to do.
 
@@ -40,8 +36,6 @@ def score_with_shadow(run: Run, settings: Settings) -> str | None:
     try:
         shadow = find_shadow(run.home.warehouse)
         return _score_waiting(run, shadow, settings) if shadow else None
-    except _HeldElsewhereError:
-        return None  # that run does the work
     except (
         Exception
     ) as error:  # not even a database that can't be opened may fail a run whose scores are committed
@@ -59,18 +53,16 @@ def _score_waiting(run: Run, shadow: Shadow, settings: Settings) -> str | None:
     if needs_publishing(home):
         publish_copy(home)  # the texts are read from the published copy
     home.shadow.mkdir(exist_ok=True)
-    with hold_folder(home.shadow, _refuse_to_wait):
-        outcome = _try_to_score(run, shadow, settings)
+    try:
+        with hold_folder(home.shadow, refuse_to_wait):
+            outcome = _try_to_score(run, shadow, settings)
+    except SourceError:
+        return None  # another run scores with the shadow at this moment
     is_news = note_trouble(home.warehouse, shadow, outcome.trouble)
     if outcome.done.files or is_news:
         publish_copy(home)
         keep_snapshot(home, settings.snapshot_store, settings.keep_backups)
     return _describe(shadow, outcome) if outcome.done.files else None
-
-
-def _refuse_to_wait(folder: Path) -> NoReturn:
-    """Leave the work to the run that holds the folder."""
-    raise _HeldElsewhereError
 
 
 def _try_to_score(run: Run, shadow: Shadow, settings: Settings) -> "ShadowOutcome":

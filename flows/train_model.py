@@ -14,7 +14,7 @@ from data_contracts.storage.faults import pass_fault_point
 from deployments.home_of_deployment import load_settings_of_run
 from flows.alerts import is_of_deployment, tell_at_end
 from flows.recording import record_flow_run
-from models.evaluation.gate import Decision, GateCheck
+from models.evaluation.gate import GateCheck
 from models.tensorflow import Device
 from models.variants import DEFAULT_VARIANT, list_variants
 from tasks.findings.gathering import name_killed, refresh_findings
@@ -23,7 +23,6 @@ from tasks.stages.publish import keep_snapshot, publish_copy
 from tasks.stages.queue_turns import take_turn
 from tasks.stages.run_page import name_failure, name_run
 from tasks.stages.write_pages import report_run
-from tasks.training.build_bundle import TrainedBundle
 from tasks.warehouse.promotion import Attempt
 
 
@@ -95,10 +94,12 @@ def train_model(
     accuracy = bundle.facts["metrics"]["test"]["accuracy"]
     promoted = "promoted" if decision.promote else "not promoted"
     name_run(f"train-model {variant} seed {seed} accuracy {accuracy:.4f} {promoted}")
-    return _summarize(bundle, decision, report)
-
-
-def _summarize(bundle: TrainedBundle, decision: Decision, report: str | None) -> TrainingSummary:
-    """Return what a run made and decided."""
-    promoted, reason, checks = decision.promote, decision.reason, decision.checks
-    return TrainingSummary(bundle.model_id, bundle.facts, promoted, reason, checks, bundle.warnings, report)
+    return TrainingSummary(
+        bundle.model_id,
+        bundle.facts,
+        decision.promote,
+        decision.reason,
+        decision.checks,
+        bundle.warnings,
+        report,
+    )

@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from data_contracts.errors import UsageError
-from flows.command.console.arguments import PathName
+from flows.command.console.arguments import PathName, gone_option
 from flows.command.console.output import echo
 
 
@@ -89,12 +89,6 @@ def sql(context: click.Context, query: str | None, values: tuple[str, ...], list
     write_answer(published, named.sql if named else question, form, sys.stdout, parameters)
 
 
-def _refuse_html(context: click.Context, option: click.Parameter, given: str | None) -> None:
-    """Say what has taken the place of `--html`."""
-    if given is not None:
-        raise UsageError("`--html` is gone: the same is printed. Next: reviews explain REVIEW_ID > FILE")
-
-
 @click.command()
 @click.argument("name", required=False, metavar="[REVIEW_ID|ROW|-]")
 @click.option(
@@ -112,7 +106,7 @@ def _refuse_html(context: click.Context, option: click.Parameter, given: str | N
 )
 @click.option("--top", type=click.IntRange(1, 500), default=10, show_default=True, help="Words to list.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
-@click.option("--html", hidden=True, expose_value=False, callback=_refuse_html)
+@gone_option("--html", "`--html` is gone: the same is printed. Next: reviews explain REVIEW_ID > FILE")
 @click.pass_context
 def explain(
     context: click.Context,

@@ -36,8 +36,7 @@ def describe_ingest(summary: IngestSummary) -> str:
 def describe_training(summary: TrainingSummary) -> str:
     """Return the message of `reviews train`: metrics, baseline, the gate's checks, whether the model was promoted."""
     facts, metrics = summary.facts, summary.facts["metrics"]
-    test, unseen = metrics["test"], metrics["test_unseen_texts"]
-    baseline = facts["baseline"]
+    test, baseline = metrics["test"], facts["baseline"]
     lines = [
         f"Trained {summary.model_id} on {DATASETS[facts['provenance']['dataset']]}",
         f"  validation  accuracy {metrics['validation']['accuracy']:.4f}, log loss "
@@ -49,12 +48,8 @@ def describe_training(summary: TrainingSummary) -> str:
             for each in [metrics.get("accuracy_interval", {}).get("test")]
             if each
         ),
-        f"  test        accuracy {unseen['accuracy']:.4f} without the texts that are also in train",
-        f"  test        scored positive: {test['true_positives']:,} right, {test['false_positives']:,} wrong; "
-        f"scored negative: {test['true_negatives']:,} right, {test['false_negatives']:,} wrong",
         _describe_stars(metrics["rating"]),
         f"  baseline    accuracy {baseline['test_accuracy']:.4f} ({baseline['name']})",
-        *_describe_behaviour(metrics),
         *_describe_own(facts.get("own")),
         *_describe_gate(summary.checks),
         *(f"  warning     {warning}" for warning in summary.warnings),
@@ -64,18 +59,6 @@ def describe_training(summary: TrainingSummary) -> str:
     if summary.promoted and not any(check.name == FIRST_MODEL for check in summary.checks):
         lines.append(NEXT)
     return "\n".join(lines)
-
-
-def _describe_behaviour(metrics: Mapping[str, Any]) -> list[str]:
-    """Return the line of a message that counts passed behavioural tests and right reviews of other sources."""
-    if "behaviour" not in metrics:
-        return []
-    rates = [
-        *metrics["behaviour"]["by_test"],
-        {**metrics["elsewhere"]["overall"], "name": "reviews from elsewhere"},
-    ]
-    passed = (f"{rate['name'].replace('_', ' ')} {rate['passed']} of {rate['tests']}" for rate in rates)
-    return [f"  behaviour   {', '.join(passed)}"]
 
 
 def _describe_own(own: Mapping[str, Any] | None) -> list[str]:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from data_contracts.errors import UsageError
-from flows.command.console.arguments import TIME_FORMATS, Moment, PathOrUri
+from flows.command.console.arguments import TIME_FORMATS, Moment, PathOrUri, gone_option
 from flows.command.console.output import echo
 from flows.command.startup import choose_home, keep_to_this_machine, prepare_prefect, warm_up
 
@@ -105,17 +104,12 @@ def train(
     echo(describe_training(done))
 
 
-def _refuse_text_column(context: click.Context, option: click.Parameter, value: str | None) -> None:
-    """Refuse an option of the last release."""
-    if value is not None:
-        raise UsageError(
-            "`--text-column` is now `text` of a profile. Next: reviews sources init NAME FILE --text COLUMN"
-        )
-
-
 @click.command()
 @click.argument("files", nargs=-1, type=PathOrUri(exists=True, path_type=Path))
-@click.option("--text-column", hidden=True, expose_value=False, callback=_refuse_text_column)
+@gone_option(
+    "--text-column",
+    "`--text-column` is now `text` of a profile. Next: reviews sources init NAME FILE --text COLUMN",
+)
 @click.option(
     "--since",
     type=Moment(TIME_FORMATS),

@@ -59,23 +59,18 @@ def up(port: int | None, watch_inbox: bool, detach: bool, deploy_only: bool) -> 
     if deploy_only:
         if port or watch_inbox or detach:
             raise UsageError("--deploy-only starts nothing. Next: leave out the other options.")
-        _deploy(settings)
+        prepare_prefect(may_start=False)
+        from deployments.deploy import deploy_all
+
+        deploy_all()
+        *others, last = settings.deployments
+        echo(f"The deployments {', '.join(others)} and {last} are up to date.")
         return
     settings = replace(settings, port=port or settings.port)
     if detach:
         start_detached(settings, echo, watch=watch_inbox)
     else:
         run_up(settings, echo, watch=watch_inbox)
-
-
-def _deploy(settings: "Settings") -> None:
-    """Create or update the deployments on a server that runs."""
-    prepare_prefect(may_start=False)
-    from deployments.deploy import deploy_all
-
-    deploy_all()
-    *others, last = settings.deployments
-    echo(f"The deployments {', '.join(others)} and {last} are up to date.")
 
 
 @click.command()

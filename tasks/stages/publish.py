@@ -62,7 +62,13 @@ def deliver_due(home: Home, urls: Mapping[str, str]) -> None:
 
     Without destinations nothing is done here, unless a killed `forget` has left its rows in the home's exports.
     """
-    _end_renewal(home)
+    mark = name_renewal_mark(home.warehouse)
+    if mark.exists() and not needs_publishing(home):
+        from tasks.delivery.delivering import renew_exports
+
+        for trouble in renew_exports(home):
+            warn(f"An export may still hold what was forgotten: {trouble}")
+        mark.unlink(missing_ok=True)
     if not list_paths(home.destinations, "[!.]*.toml"):
         return
     from tasks.delivery.delivering import is_due, note_broken
@@ -75,17 +81,6 @@ def deliver_due(home: Home, urls: Mapping[str, str]) -> None:
     for destination in found.known:
         if is_due(home, destination):
             deliver_scores(home, destination)
-
-
-def _end_renewal(home: Home) -> None:
-    """Bring the home's exports up to date, if a killed `forget` did not."""
-    mark = name_renewal_mark(home.warehouse)
-    if mark.exists() and not needs_publishing(home):
-        from tasks.delivery.delivering import renew_exports
-
-        for trouble in renew_exports(home):
-            warn(f"An export may still hold what was forgotten: {trouble}")
-        mark.unlink(missing_ok=True)
 
 
 @task(name="deliver", task_run_name="deliver-{destination.name}")

@@ -35,37 +35,24 @@ NAME_CHARS = 120
 @contextmanager
 def show_live_progress(description: str, total: int) -> Iterator[Callable[[int], None]]:
     """Show progress in the terminal and, if the work is long, on the run's page; yield a function to advance it."""
-    with (
-        show_progress(description, total) as advance_bar,
-        _show_on_page(description, total) as advance_artifact,
-    ):
-
-        def advance(amount: int) -> None:
-            advance_bar(amount)
-            advance_artifact(amount)
-
-        yield advance
-
-
-@contextmanager
-def _show_on_page(description: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Yield a function that shows the progress on the run's page in Prefect."""
     artifact: Any = None  # the artifact's id, None before it is created
     done, next_update = 0, time.monotonic() + UPDATE_SECONDS
+    with show_progress(description, total) as advance_bar:
 
-    def advance(amount: int) -> None:
-        nonlocal artifact, done, next_update
-        done += amount
-        if time.monotonic() < next_update:
-            return
-        next_update = time.monotonic() + UPDATE_SECONDS
-        percent = min(100.0, 100 * done / max(total, 1))
-        if artifact is None:
-            artifact = create_progress_artifact(percent, description=description)
-        else:
-            update_progress_artifact(artifact, percent)
+        def advance(amount: int) -> None:
+            nonlocal artifact, done, next_update
+            advance_bar(amount)
+            done += amount
+            if time.monotonic() < next_update:
+                return
+            next_update = time.monotonic() + UPDATE_SECONDS
+            percent = min(100.0, 100 * done / max(total, 1))
+            if artifact is None:
+                artifact = create_progress_artifact(percent, description=description)
+            else:
+                update_progress_artifact(artifact, percent)
 
-    yield advance
+        yield advance
     if artifact is not None:
         update_progress_artifact(artifact, 100.0)
 

@@ -3,7 +3,6 @@
 import functools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -40,7 +39,7 @@ from tasks.scoring.plan import (
     find_pending_files,
     make_plan,
 )
-from tasks.scoring.rescoring import OlderSource, find_rescorable, rescore_group
+from tasks.scoring.rescoring import OlderSource, rescore_group
 from tasks.scoring.run_outcome import COUNTS, GroupResult
 from tasks.sources.catalogue import load_catalogue
 from tasks.stages.events import emit_drift, emit_training_due, emit_unusual_deliveries
@@ -134,13 +133,6 @@ def score_files(job: "ScoringJob", files: Sequence[SourceFile]) -> ScoredGroup:
         grown = note_growth(files, earlier, lambda uri: job.catalogue.find(uri).name)
         outcome = score_group(job, grown, report)
     return keep_checked(job.run, outcome)
-
-
-def find_older_scores(
-    home: Home, model_id: str | None, since: datetime | None, among: Collection[str] | None
-) -> list[OlderSource]:
-    """Find the sources that other models have scored and `model_id`, by default the champion, has not."""
-    return look("find-older-scores", partial(find_rescorable, home.warehouse, model_id, since, among))
 
 
 @task(name="score-again", cache_policy=NO_CACHE, **RETRY_TRANSIENT)
@@ -387,20 +379,14 @@ def commit_leftovers(home: Home) -> Iterator[GroupResult]:
     for part_dir in find_waiting(home.parts, _warn_of_dropped):
         uris = tuple(list_uris(part_dir))
         try:
-            result = GroupResult(uris, _commit_leftover(part_dir, home.warehouse))
+            result = GroupResult(uris, commit(part_dir, home.warehouse))
+        except (ContractError, WarehouseMemoryError) as error:
+            _warn_of_dropped(part_dir, f"can't be committed ({error})")
+            remove(part_dir)
+            result = GroupResult(uris, None)
         except Exception as error:
             result = warn_of_failure(GroupResult(uris, None, error=error), error)
         yield result
-
-
-def _commit_leftover(part_dir: Path, warehouse: Path) -> CommitSummary | None:
-    """Before scoring, commit a leftover part by the stage `commit`; delete it if it never can be committed."""
-    try:
-        return commit(part_dir, warehouse)
-    except (ContractError, WarehouseMemoryError) as error:
-        _warn_of_dropped(part_dir, f"can't be committed ({error})")
-        remove(part_dir)
-        return None
 
 
 def _warn_of_dropped(part_dir: Path, problem: str) -> None:

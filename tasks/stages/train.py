@@ -19,7 +19,6 @@ from models.evaluation.gate import Decision
 from models.list_of_kinds import export_model
 from models.tensorflow import CPU, Device, choose_device
 from models.training.kind_of_model import Variant
-from models.training.trained_model import TrainedModel
 from models.variants import find_variant
 from tasks.archive.parquet_files import read_provenance
 from tasks.maintenance.retention import TRAINING_DAYS, drop_old_trainings
@@ -103,7 +102,13 @@ def train(run: Run, request: TrainingRequest) -> TrainedBundle:
     checks = check_input(rows, encoded)
     judge_checks(run, checks, NEXT_STEP)
     job = TrainingJob(variant, request.seed, epochs, rows, encoded, load_device(request.device))
-    trained, seconds = _train(home, job, anew=request.anew)
+    rows_in_all = epochs * len(rows.train.texts)
+    with (
+        keep_journal(home, job, tell, anew=request.anew) as kept,
+        show_live_progress(f"Training {variant.name}", rows_in_all) as report,
+    ):
+        journal = kept.begin(report)
+        trained, seconds = train_on(job, journal), journal.count_seconds()  # those of a stopped training too
     with show_progress("Evaluating", None):
         exported = export_model(trained.model)
         figures = measure_trained(job, exported)
@@ -132,17 +137,6 @@ def load_device(device: Device) -> str:
             "extra `gpu` (`make gpu` in a checkout)."
         )
     return name
-
-
-def _train(home: Home, job: TrainingJob, *, anew: bool) -> tuple[TrainedModel, float]:
-    """Train, from the checkpoints of a stopped training unless `anew`; return also the seconds that it took in all."""
-    rows = job.epochs * len(job.rows.train.texts)
-    with (
-        keep_journal(home, job, tell, anew=anew) as kept,
-        show_live_progress(f"Training {job.variant.name}", rows) as report,
-    ):
-        journal = kept.begin(report)
-        return train_on(job, journal), journal.count_seconds()
 
 
 def drop_trainings(home: Home) -> None:

@@ -1,11 +1,11 @@
-"""Checks of command-line arguments (valid text, no empty paths, also on standard input), and the name of the user."""
+"""Checks of command-line arguments: valid text, no empty paths, also on standard input; and options that are gone."""
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -25,12 +25,28 @@ TIME_FORMATS = (
 DAY_FORMATS = TIME_FORMATS[:1]
 
 
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def gone_option(name: str, message: str) -> Callable[[Command], Command]:
+    """Return the decorator of an option of an earlier version: who gives it is told what has taken its place."""
+
+    def refuse(context: click.Context, option: click.Parameter, given: str | None) -> None:
+        if given is not None:
+            raise UsageError(message)
+
+    return click.option(name, hidden=True, expose_value=False, callback=refuse)
+
+
 def refuse_undecodable(arguments: Iterable[str]) -> None:
     """Raise `UsageError` if the bytes of an argument are not valid text: names and queries must be text."""
     for number, argument in enumerate(arguments, 1):
         if is_unicode(argument):
             continue
-        shown = ascii(os.fsencode(argument) if _has_bytes(argument) else argument).lstrip("b")
+        try:
+            shown = ascii(os.fsencode(argument))[1:]
+        except UnicodeEncodeError:  # it never was bytes
+            shown = ascii(argument)
         is_utf8 = sys.getfilesystemencoding() == "utf-8"
         next_step = "name it in UTF-8; a file can be renamed" if is_utf8 else "set LC_ALL=C.UTF-8"
         raise UsageError(f"Argument {number} is not UTF-8: {shown}. Next: {next_step}.")
@@ -84,11 +100,3 @@ def decode_input(content: bytes) -> str:
         raise UsageError(
             f"Standard input is not UTF-8 (at byte {error.start}). Next: convert it, for example with iconv."
         ) from None
-
-
-def _has_bytes(text: str) -> bool:
-    try:
-        os.fsencode(text)
-    except UnicodeEncodeError:
-        return False
-    return True
