@@ -40,17 +40,6 @@ LEDGER_VERSION = 2
 """Of the ledger, the names of files, their columns and what a row means."""
 SMALL_ROWS = 20_000
 """Rows below which the last file of a day gets new ones too, by being written anew, so that files are not too many."""
-_DIFFERING = {
-    "review",
-    "row_number",
-    "review_id",
-    "score",
-    "predicted_rating",
-    "text_sha256",
-    "extra",
-    "text",
-}
-"""Columns of which a dictionary would take time and save nothing."""
 _NAME = re.compile(r"(day=\d{4}-\d\d-\d\d)/reviews-(\d{6})\.(?:parquet|csv)|latest_scores\.(?:parquet|csv)")
 _Write = Callable[[str, Sequence[str]], int]
 """Writes a file with the rows of these source files; returns their number."""
@@ -254,8 +243,7 @@ def _write_parquet(tables: Iterator["pa.Table"], path: Path, layout: Layout) -> 
     import pyarrow.parquet as pq
 
     first = next(tables)
-    repeated = [name for name in first.schema.names if name not in _DIFFERING]
-    with pq.ParquetWriter(path, first.schema, compression="zstd", use_dictionary=repeated) as writer:
+    with pq.ParquetWriter(path, first.schema, compression="zstd") as writer:
         for table in chain([first], tables):
             if len(table):
                 writer.write_table(table)

@@ -11,7 +11,6 @@ import os
 import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -30,7 +29,6 @@ from tasks.support.extras import describe_missing
 
 if TYPE_CHECKING:
     import psycopg
-    import pyarrow as pa
 
     Connection = psycopg.Connection[Any]
 
@@ -202,20 +200,19 @@ def _connect(destination: Destination) -> Iterator[_Table]:
 
 @contextmanager
 def _limit_time(connection: "Connection") -> Iterator[None]:
-    """Cut the connection if the block takes too long."""
-    timer = threading.Timer(TRANSACTION_SECONDS, _cut, [connection.fileno()])
+    """Cut the connection if the block takes too long, so that whoever waits for its other end does so no longer."""
+
+    def cut() -> None:
+        with socket.socket(fileno=os.dup(connection.fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(TRANSACTION_SECONDS, cut)
     timer.daemon = True
     timer.start()
     try:
         yield
     finally:
         timer.cancel()
-
-
-def _cut(descriptor: int) -> None:
-    """End a connection, so that whoever waits for its other end does so no longer."""
-    with socket.socket(fileno=os.dup(descriptor)) as line:
-        line.shutdown(socket.SHUT_RDWR)
 
 
 def _find_url(destination: Destination) -> str:
@@ -368,6 +365,9 @@ def _deliver_batch(
     published: duckdb.DuckDBPyConnection, table: _Table, batch: Sequence[FileState], held: Sequence[str]
 ) -> Delivered:
     """Make the table agree with the published copy for the files of a batch; it may have rows of those `held`."""
+    import pyarrow as pa
+    from pyarrow import csv
+
     layout, keys, columns = table.destination.layout, KEYS[table.destination.layout.rows], table.list_names()
     wanted = {file.source_sha256: file.state for file in batch if file.state}
     reviews = []
@@ -376,8 +376,10 @@ def _deliver_batch(
     choose_rows(published, layout, wanted, reviews)
     table.execute(_STAGE, columns=", ".join(f'"{name}" {kind}' for name, kind in table.columns.items()))
     with table.connection.cursor() as cursor, cursor.copy(_COPY.format(columns=columns)) as copy:
-        for piece in _read_ahead(read_rows(published, layout, "postgres")):
-            copy.write(piece)
+        for rows in read_rows(published, layout, "postgres"):
+            sink = pa.BufferOutputStream()  # a null is empty, an empty text is in quotes
+            csv.write_csv(rows, sink, csv.WriteOptions(include_header=False))
+            copy.write(memoryview(sink.getvalue()))
     written = table.execute(
         _UPSERT,
         columns=columns,
@@ -391,27 +393,3 @@ def _deliver_batch(
     table.execute(_ENTER, list(wanted), list(wanted.values()))
     table.execute(_LEAVE, [file.source_sha256 for file in batch if not file.state])
     return Delivered(written, removed, len(batch))
-
-
-def _read_ahead(rows: Iterator["pa.Table"]) -> Iterator[memoryview]:
-    """Yield tables as CSV, and read the next one meanwhile."""
-
-    def format_next() -> memoryview | None:
-        table = next(rows, None)
-        return None if table is None else _format_csv(table)
-
-    with ThreadPoolExecutor(1) as reader:
-        following = reader.submit(format_next)
-        while (piece := following.result()) is not None:
-            following = reader.submit(format_next)
-            yield piece
-
-
-def _format_csv(rows: "pa.Table") -> memoryview:
-    """Return rows as CSV without a header; a null is empty, an empty text is in quotes."""
-    import pyarrow as pa
-    from pyarrow import csv
-
-    sink = pa.BufferOutputStream()
-    csv.write_csv(rows, sink, csv.WriteOptions(include_header=False))
-    return memoryview(sink.getvalue())

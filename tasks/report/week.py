@@ -76,7 +76,6 @@ class WeekPage:
 
     week: Week
     path: Path
-    page: str
     summary: str
     has_begun: bool = True
     """Whether the first file of the home came before the end of the week."""
@@ -88,25 +87,11 @@ def write_week(home: Home, week: Week, *, is_served: bool = False) -> WeekPage:
     Raises `UsageError` if the file of titles can't be read, `WarehouseError` if nothing has been published, and
     `SourceError` if the page can't be written, or a review on it was forgotten meanwhile.
     """
-    made = _make_page(home, week, is_served)
-    write_page(home, made.path, made.page)
-    return made
-
-
-def _make_page(home: Home, week: Week, is_served: bool) -> WeekPage:
-    """Read the sections of a week, and render its page."""
-    titles = read_titles(home.titles)
+    titles, path = read_titles(home.titles), home.reports / week.page
     with ask_published(home.published, MOST_MEMORY) as ask:
         parts = read_week(Answers(ask, {"week": week.name}))
-    page = render_week(week, parts, titles, is_served)
-    [figures] = parts[0].rows
-    return WeekPage(
-        week,
-        home.reports / week.page,
-        page,
-        describe_week(week, parts, titles),
-        bool(figures["has_begun"]),
-    )
+    write_page(home, path, render_week(week, parts, titles, is_served))
+    return WeekPage(week, path, describe_week(week, parts, titles), bool(parts[0].rows[0]["has_begun"]))
 
 
 def read_week(answers: Answers) -> list[Part]:

@@ -123,11 +123,11 @@ def test_hostile_names_and_texts_are_text_on_the_page_and_plain_in_the_sentences
     record_checks(Run(home, NEXT_RUN), [make_failure(boundary="drift", columns="score", source=nasty)])
     change(home.warehouse)
     written = write_week(home, week)
-    page = Page(written.page)
+    page = Page(written.path.read_text("utf-8"))
     assert page.open == []
     assert not {"script", "img", "b"} & {tag for tag, _ in page.elements}
     assert HOSTILE["template"] in page.text
-    assert "\u202e" not in written.page
+    assert "\u202e" not in written.path.read_text("utf-8")
     assert "Drifted: ·b onmouseover·alert(1)" in written.summary
     assert not set("<>@*`[]{}/\\_~|&#\u202e\n") & set(written.summary)
 
