@@ -5,6 +5,7 @@ Without this, idle connections without a password take all descriptors of the pr
 
 import asyncio
 import resource
+import socket
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -123,6 +124,12 @@ def refuse_two_lengths(app: "ASGIApp") -> "ASGIApp":
 def configure_server(app: "ASGIApp | Callable[[], ASGIApp]", **options: Any) -> uvicorn.Config:
     """Return uvicorn's configuration for an app, or with `factory` for a function that returns one."""
     return uvicorn.Config(app, http=PatientConnection, backlog=BACKLOG, **options)
+
+
+def serve_app(app: "ASGIApp", listening: socket.socket, **options: Any) -> None:
+    """Serve an app on a listening socket until a signal."""
+    config = configure_server(app, lifespan="off", log_level="warning", server_header=False, **options)
+    uvicorn.Server(config).run(sockets=[listening])
 
 
 def find_most_connections() -> int:

@@ -8,7 +8,6 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from data_contracts.errors import WorkerKilledError
-from data_contracts.storage.home import Home
 from tasks.inbox.arrival_order import drop_arrivals, split_by_arrival
 from tasks.inbox.killed_runs import read_killed_runs
 from tasks.inbox.source_files import OUT_OF_PROPORTION, SourceFile, group_found_files
@@ -79,7 +78,11 @@ def score_older(
     job: "ScoringJob", request: ScoringRequest, older: Sequence[OlderSource]
 ) -> Iterator[GroupResult]:
     """Score and commit again source files that other models have scored, group by group, until the time is over."""
-    groups = iter(group_found_files(_measure(job.run.home, older), request.group_bytes))
+    home = job.run.home
+    if older and needs_publishing(home):
+        publish_copy(home)  # it has their texts, whose size is measured
+    measured = measure_rescorable(home.published, older) if older else ()
+    groups = iter(group_found_files(measured, request.group_bytes))
     for group in take_in_time(groups, request.rescore_seconds):
         yield from _score_again(job, group)
     if (waiting := make_left(groups)).left:
@@ -95,10 +98,3 @@ def _score_again(job: "ScoringJob", group: Sequence[OlderSource]) -> Iterator[Gr
         killer = result.error.uri if isinstance(result.error, WorkerKilledError) else None
         yield replace(result, uris=(killer,)) if killer else result
         rest = tuple(source for source in rest if killer and source.uri != killer)
-
-
-def _measure(home: Home, older: Sequence[OlderSource]) -> Sequence[OlderSource]:
-    """Return source files to be scored again with the size of their texts, which are in the published copy then."""
-    if older and needs_publishing(home):
-        publish_copy(home)
-    return measure_rescorable(home.published, older) if older else ()

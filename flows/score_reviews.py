@@ -135,7 +135,10 @@ def _score_and_deliver(
     _hand_on(settings)
     if settings.write_weeks and settings.home.published.is_file() and is_week_due(settings.home):
         happened += write_last_week(settings.home, settings.site_url)
-    return _add_shadow(summary, settings, run), outcome
+    did = score_with_shadow(run, settings)
+    if did and summary.report:
+        report_run(run, settings.site_url)  # once more: until here it must wait for no shadow
+    return replace(summary, shadow=did), outcome
 
 
 def _hand_on(settings: Settings) -> None:
@@ -173,15 +176,6 @@ def _run_scoring(
             report = _publish_outcome(outcome, settings, run)
             summary = replace(summary, report=report)
     return summary, outcome, run
-
-
-def _add_shadow(summary: ScoringSummary, settings: Settings, run: Run) -> ScoringSummary:
-    """Score with the shadow if one is on, and add to the summary and the report how it did."""
-    did = score_with_shadow(run, settings)
-    if did and summary.report:
-        # Once more: until here it must wait for no shadow.
-        report_run(run, settings.site_url)
-    return replace(summary, shadow=did)
 
 
 def _note_found(

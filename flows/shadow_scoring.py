@@ -62,7 +62,11 @@ def _score_waiting(run: Run, shadow: Shadow, settings: Settings) -> str | None:
     if outcome.done.files or is_news:
         publish_copy(home)
         keep_snapshot(home, settings.snapshot_store, settings.keep_backups)
-    return _describe(shadow, outcome) if outcome.done.files else None
+    if not outcome.done.files:
+        return None
+    rows, files = count(outcome.done.rows, "review"), count(outcome.done.files, "file")
+    more = f", {count(outcome.files_waiting, 'file')} left to the next run" if outcome.files_waiting else ""
+    return f"{rows} of {files} scored too by {shadow.model_id}{more}: reviews models shadow status"
 
 
 def _try_to_score(run: Run, shadow: Shadow, settings: Settings) -> "ShadowOutcome":
@@ -84,10 +88,3 @@ def _try_to_score(run: Run, shadow: Shadow, settings: Settings) -> "ShadowOutcom
     seconds = round(time.monotonic() - began, 2)
     log_figures("score-with-shadow", {"model_id": shadow.model_id, **figures, "seconds": seconds})
     return outcome
-
-
-def _describe(shadow: Shadow, outcome: "ShadowOutcome") -> str:
-    """Return in words what the shadow did in a run."""
-    rows, files = count(outcome.done.rows, "review"), count(outcome.done.files, "file")
-    more = f", {count(outcome.files_waiting, 'file')} left to the next run" if outcome.files_waiting else ""
-    return f"{rows} of {files} scored too by {shadow.model_id}{more}: reviews models shadow status"

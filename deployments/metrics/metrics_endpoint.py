@@ -87,11 +87,7 @@ def make_metrics_app(settings: Settings, hosts: Sequence[str], read_server: Read
 
 def serve_metrics(settings: Settings, listening: socket.socket) -> None:
     """Serve the metrics of a home on a listening socket until a signal."""
-    import uvicorn
-
-    from deployments.http_serving import configure_server
+    from deployments.http_serving import serve_app
 
     hosts = list_hosts("REVIEWS_METRICS_HOST", settings.metrics_host, settings.allowed_hosts)
-    app = make_metrics_app(settings, hosts, partial(read_server_metrics, settings))
-    config = configure_server(app, lifespan="off", log_level="warning")
-    uvicorn.Server(config).run(sockets=[listening])
+    serve_app(make_metrics_app(settings, hosts, partial(read_server_metrics, settings)), listening)

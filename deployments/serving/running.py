@@ -5,7 +5,6 @@ import ipaddress
 import socket
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from data_contracts.errors import ReviewsError, UsageError
 from deployments.guarded_server import list_hosts
@@ -13,9 +12,6 @@ from deployments.local_server.stopping import catch_signals
 from deployments.ports import open_port
 from deployments.settings import Settings
 from tasks.support.extras import describe_missing
-
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp
 
 KEEP_SECONDS = 65
 """How long a connection without a request stays open: a little longer than those of most clients and proxies."""
@@ -36,6 +32,7 @@ def run_serve(settings: Settings, echo: Callable[[str], None]) -> None:
         import fastapi_offline  # noqa: F401
     except ImportError:
         raise ReviewsError(f"This needs {describe_missing('serve')}") from None
+    from deployments.http_serving import serve_app
     from deployments.serving.answering import close_desk, open_desk
     from deployments.serving.app import make_app
     from deployments.serving.champion_following import follow_champion, keep_following
@@ -52,7 +49,17 @@ def run_serve(settings: Settings, echo: Callable[[str], None]) -> None:
         gc.freeze()
         sys.setswitchinterval(SWITCH_SECONDS)
         with keep_following(champion), catch_signals():
-            _answer(app, listening)
+            # Connections inherit it. Without it the body of an answer would wait 40 ms for the client's receipt of the
+            # head: asyncio sets it only for sockets that know their protocol, unlike those of `socket.create_server`.
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            serve_app(
+                app,
+                listening,
+                access_log=False,
+                proxy_headers=False,
+                timeout_keep_alive=KEEP_SECONDS,
+                timeout_graceful_shutdown=ENDING_SECONDS,
+            )
         close_desk(desk)
 
 
@@ -63,25 +70,3 @@ def _require_token(settings: Settings) -> None:
             f"REVIEWS_SERVE_HOST={settings.serve_host} lets other machines in, but REVIEWS_SERVE_TOKEN is not set. "
             "Next: write a token into a file (`openssl rand -hex 24`) and name it in REVIEWS_SERVE_TOKEN_FILE."
         )
-
-
-def _answer(app: "ASGIApp", listening: socket.socket) -> None:
-    """Serve an app on a listening socket until a signal."""
-    import uvicorn
-
-    from deployments.http_serving import configure_server
-
-    # Connections inherit it. Without it the body of an answer would wait 40 ms for the client's receipt of the head:
-    # asyncio sets it only for sockets that know their protocol, which those of `socket.create_server` don't.
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    config = configure_server(
-        app,
-        lifespan="off",
-        log_level="warning",
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_keep_alive=KEEP_SECONDS,
-        timeout_graceful_shutdown=ENDING_SECONDS,
-    )
-    uvicorn.Server(config).run(sockets=[listening])

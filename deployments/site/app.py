@@ -98,14 +98,11 @@ class Reports(StaticFiles):
 
 def serve_site(settings: Settings, listening: socket.socket) -> None:
     """Serve the site and the reports of the home on an open socket, until a signal."""
-    import uvicorn
-
-    from deployments.http_serving import configure_server
+    from deployments.http_serving import serve_app
 
     os.nice(POLITENESS)
     app = make_site_app(settings.home, list_hosts("REVIEWS_SITE_PORT", SITE_HOST, settings.allowed_hosts))
-    config = configure_server(app, lifespan="off", log_level="warning", server_header=False)
-    uvicorn.Server(config).run(sockets=[listening])
+    serve_app(app, listening)
 
 
 def open_site(settings: Settings, echo: Callable[[str], object], *, has_screen: bool) -> None:

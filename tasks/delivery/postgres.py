@@ -163,7 +163,11 @@ def deliver(
         with start_progress(sum(file.rows for file in files)) as report:
             for number, batch in enumerate(group_files(files)):
                 with _limit_time(table.connection), table.connection.transaction():
-                    _take_turn(table, sender, deliveries + number)
+                    if table.execute(_TAKE_TURN, sender.home_id, deliveries + number).rowcount != 1:
+                        raise DestinationUnreachableError(
+                            f"{destination.name}: another process has delivered to {destination.place} meanwhile. "
+                            "Next: see that one home delivers there, and no copy of it."
+                        )
                     held = [file.source_sha256 for file in batch if file.source_sha256 in known]
                     done = done.add(_deliver_batch(published, table, batch, held))
                     pass_fault_point("postgres: inside a transaction")
@@ -280,7 +284,12 @@ def _prepare(table: _Table, sender: Sender) -> int:
         if not table.has("schema", "regnamespace"):
             table.execute("CREATE SCHEMA {schema}")
         if not table.has("delivery"):
-            _refuse_tables_of_others(table)
+            for name in filter(table.has, ("table", "files", "removed")):
+                shown = table.names[name].replace('"', "")
+                raise DestinationError(
+                    f"{destination.name}: there is a table {shown} already, which no delivery has made. Next: name "
+                    "another table, or rename that one."
+                )
         table.execute(_CREATE_LEDGER)
         begun = table.execute(_READ_DELIVERY).fetchone()
         if begun is None:
@@ -304,16 +313,6 @@ def _prepare(table: _Table, sender: Sender) -> int:
         change = "UPDATE {delivery} SET home = %s, home_place = %s, columns = %s"
         table.execute(change, sender.home_id, sender.place, columns)
     return int(deliveries)
-
-
-def _refuse_tables_of_others(table: _Table) -> None:
-    """Raise `DestinationError` if, before the first delivery, a table has a name that is wanted for one of ours."""
-    for name in filter(table.has, ("table", "files", "removed")):
-        shown = table.names[name].replace('"', "")
-        raise DestinationError(
-            f"{table.destination.name}: there is a table {shown} already, which no delivery has made. Next: "
-            "name another table, or rename that one."
-        )
 
 
 def _create(table: _Table) -> None:
@@ -350,15 +349,6 @@ def _require_columns(table: _Table) -> None:
                 f"{destination.name}: {destination.place} has a column {name}, but {key} = false. Next: "
                 f"ALTER TABLE {name_shown} DROP COLUMN {name}, or set {key} = true."
             )
-
-
-def _take_turn(table: _Table, sender: Sender, deliveries: int) -> None:
-    """Lock the ledger for this transaction; raise `DestinationError` if somebody else has delivered meanwhile."""
-    if table.execute(_TAKE_TURN, sender.home_id, deliveries).rowcount != 1:
-        raise DestinationUnreachableError(
-            f"{table.destination.name}: another process has delivered to {table.destination.place} meanwhile. Next: "
-            "see that one home delivers there, and no copy of it."
-        )
 
 
 def _deliver_batch(

@@ -115,7 +115,12 @@ def _show_row(part: Part, row: Row, place: Place, digits: dict[str, int]) -> str
     for number, (name, _) in enumerate(part.columns):
         value = row[name]
         if name in ("low", "high"):
-            cells.append(_show_range(name, row))
+            low, high = row["low"], row["high"]  # a picture of the rating, and its figures
+            between = NO_VALUE
+            if low is not None and high is not None:
+                between = f"{format_number(low, 1)} to {format_number(high, 1)}"
+            picture = f"<td>{draw_range(low, row['stars'], high)}</td>"
+            cells.append(picture if name == "low" else f'<td class="n">{between}</td>')
             continue
         shown, kind = format_cell(name, value, place, digits[name]), name_class(name, value)
         if shown == NO_VALUE and not kind:
@@ -123,17 +128,6 @@ def _show_row(part: Part, row: Row, place: Place, digits: dict[str, int]) -> str
         cells.append(f'<th scope="row"{kind}>{shown}</th>' if number == 0 else f"<td{kind}>{shown}</td>")
     is_this = ' class="this"' if row.get("is_champion") or row.get("is_this") else ""
     return f"<tr{is_this}>{''.join(cells)}</tr>"
-
-
-def _show_range(name: str, row: Row) -> str:
-    """Return the cell of the lower end of a rating, which is a picture, or of the upper one, its figures."""
-    low, high = row["low"], row["high"]
-    if name == "low":
-        return f"<td>{draw_range(low, row['stars'], high)}</td>"
-    between = (
-        NO_VALUE if low is None or high is None else f"{format_number(low, 1)} to {format_number(high, 1)}"
-    )
-    return f'<td class="n">{between}</td>'
 
 
 def box(label: str, content: str) -> Markup:
@@ -217,7 +211,9 @@ def show_text(row: Row) -> str:
     end = "" if is_whole else "…"
     if len(text) <= TEXT_SHOWN:
         return f'<p class="text" dir="auto">{shown(text)}{end}</p>\n'
-    first, rest = _split(text)
+    near = range(TEXT_SHOWN, TEXT_SHOWN - WORD_CHARACTERS, -1)
+    place = next((place for place in near if text[place] in " \t\n"), TEXT_SHOWN)
+    first, rest = text[:place], text[place:]
     summary = f"{'The rest of the text' if is_whole else 'More of the text'} of {escape(row['row_name'])}"
     return (
         f'<p class="text" dir="auto">{shown(first)}…</p>\n<details>\n<summary>{summary}</summary>\n'
@@ -228,13 +224,6 @@ def show_text(row: Row) -> str:
 def _clean(text: str) -> str:
     """Return a text with one kind of line end."""
     return _BREAK.sub("\n", text.replace("\r\n", "\n"))
-
-
-def _split(text: str) -> tuple[str, str]:
-    """Return the beginning of a long text, up to a space if one is near, and the rest."""
-    near = range(TEXT_SHOWN, TEXT_SHOWN - WORD_CHARACTERS, -1)
-    place = next((place for place in near if text[place] in " \t\n"), TEXT_SHOWN)
-    return text[:place], text[place:]
 
 
 def draw_range(low: float | None, stars: float, high: float | None) -> Markup:

@@ -27,9 +27,8 @@ def take_labels(home: Home, store: str | None, objects: Sequence[FoundFile]) -> 
     """Take in the labels that people gave since the last run in the inbox, and in `objects` of that of a store."""
     if not home.labels.is_dir() and not objects:
         return TakenLabels()  # most homes have none: no line in the log
-    return look("take-labels", partial(intake.take_labels, home, store, objects, _fetch))
 
+    def fetch(place: str, files: Sequence[FoundFile]) -> list[SourceFile | SkippedFile]:
+        return look("fetch-labels", partial(fetch_arrivals, place, files))
 
-def _fetch(store: str, files: Sequence[FoundFile]) -> list[SourceFile | SkippedFile]:
-    """Copy some objects of labels; what may pass is tried again, like the copying of reviews."""
-    return look("fetch-labels", partial(fetch_arrivals, store, files))
+    return look("take-labels", partial(intake.take_labels, home, store, objects, fetch))

@@ -20,25 +20,15 @@ _RIGHTS = "give yourself the right to do that, or name another place"
 NEXT_STEPS = {
     errno.ENOSPC: _SPACE,
     errno.EDQUOT: _SPACE,
-    errno.EFBIG: "name a place on a file system that allows larger files",
     errno.EACCES: _RIGHTS,
     errno.EPERM: _RIGHTS,
     errno.EROFS: "mount its disk so that it can be written, or name a place that can be written",
     errno.ENOENT: "create its folder, or name another",
     errno.ENOTDIR: "create its folder, or name another",
     errno.EISDIR: "that is a folder: name a file",
-    errno.EEXIST: "name another, or move away what is there",
     errno.ENAMETOOLONG: "choose a shorter name",
-    errno.EILSEQ: "choose a name in UTF-8",
-    errno.EINVAL: "choose a name that the file system allows",
-    errno.ELOOP: "repair the links there, which form a circle",
     errno.EMFILE: "raise the limit of open files: `ulimit -n`",
-    errno.ENFILE: "close other programs: the machine has no open file left",
-    errno.ENOMEM: "free memory, then run it again",
     errno.EIO: "check the disk: reading or writing failed",
-    errno.ESTALE: "check the network file system, then run it again",
-    errno.ETXTBSY: "wait until no other program uses it, then run it again",
-    errno.EBUSY: "wait until no other program uses it, then run it again",
 }
 """The next step after an error of the system, by its number."""
 _DEFAULT_STEP = "check that it exists, and that you may read and write it, then run it again"
