@@ -31,7 +31,6 @@ from tasks.warehouse.publishing import needs_publishing
 class IngestSummary:
     """What a run did: the number of reviews in each split, their source, and the results of the contracts."""
 
-    archive: str
     dataset: str
     verification: str
     reviews: dict[str, int]
@@ -93,7 +92,6 @@ def ingest_reviews(archive: str | None = None, accept_unverified: bool = False) 
     done = f"{sum(reviews.values()):,} reviews" if changed else "nothing new"
     name_run(f"ingest-reviews {provenance.dataset} {done}")
     return IngestSummary(
-        archive=source,
         dataset=provenance.dataset,
         verification=provenance.verification,
         reviews=reviews,

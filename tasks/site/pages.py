@@ -1,8 +1,6 @@
 """Makes a page of the site when it is asked for, by its address, from the published copy as it is at that moment."""
 
 from collections.abc import Mapping
-from functools import lru_cache
-from pathlib import Path
 
 from data_contracts.storage.home import Home
 from tasks.pages.cells import Place
@@ -43,7 +41,7 @@ def make_page(home: Home, address: str, query: Mapping[str, str]) -> str | None:
     if movie_id is None and address not in (INDEX, MOVIES, MODELS):
         return None
     with ask_published(home.published) as ask:
-        answers, titles = Answers(ask), {} if address == MODELS else find_titles(home.titles)
+        answers, titles = Answers(ask), {} if address == MODELS else read_titles(home.titles)
         if movie_id is not None:
             parts = read_movie(answers, movie_id)
             return make_movie(titles, movie_id, parts) if parts else None
@@ -109,15 +107,3 @@ def keep_views(answers: Answers) -> None:
     for view, columns in _KEPT.items():
         if view not in answers.kept:
             answers.keep(view, columns)
-
-
-def find_titles(path: Path) -> Mapping[str, Title]:
-    """Return the titles of a file, as they are now; they are read again where the file has changed."""
-    state = path.stat() if path.exists() else None
-    return _read_titles(path, state and (state.st_mtime_ns, state.st_size, state.st_ino))
-
-
-@lru_cache(maxsize=1)
-def _read_titles(path: Path, state: object) -> Mapping[str, Title]:
-    """Return the titles of a file in a state."""
-    return read_titles(path)

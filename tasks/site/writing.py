@@ -10,6 +10,7 @@ from data_contracts.storage.home import Home
 from tasks.pages.page_names import INDEX, MODELS, MOVIES, PAGES, WRITTEN, name_page
 from tasks.pages.rendering import STYLE, format_style
 from tasks.pages.sections import Answers
+from tasks.pages.titles import read_titles
 from tasks.queries.run_query import Ask, ask_published
 from tasks.site.movie import read_movies
 from tasks.site.movie_search import (
@@ -23,7 +24,7 @@ from tasks.site.movie_search import (
     format_script,
     render_movies,
 )
-from tasks.site.pages import find_titles, make_models, make_movie, make_overview
+from tasks.site.pages import make_models, make_movie, make_overview
 from tasks.support.locking import hold_folder
 from tasks.support.wording import escape_controls
 
@@ -85,7 +86,7 @@ def _write(ask: Ask, home: Home, folder: Path) -> SiteSummary:
     """Write all pages, those that others link first."""
     for place in (folder, folder / PAGES):
         remove_leftovers(place, held=True)
-    titles, answers = find_titles(home.titles), Answers(ask)
+    titles, answers = read_titles(home.titles), Answers(ask)
     overview = make_overview(answers, home, titles, is_served=False)
     models = make_models(Answers(ask, kept=answers.kept), home)
     movies = find_movies(answers, Search(limit=ALL))

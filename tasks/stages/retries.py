@@ -7,7 +7,7 @@ retry nothing, so that the user sees an error at once; the stages themselves hav
 import random
 import time
 from collections.abc import Callable
-from typing import Any, TypedDict, TypeVar
+from typing import Any, TypeVar
 
 from prefect import runtime
 
@@ -15,16 +15,6 @@ from data_contracts.errors import ReviewsError
 from tasks.stages.log_messages import list_figures, log_figures, log_stage, log_warning
 
 Found = TypeVar("Found")
-
-
-class Retries(TypedDict):
-    """The options of a Prefect task for its retries, and for the line that is logged when it has ended well."""
-
-    retries: int
-    retry_delay_seconds: list[float]
-    retry_jitter_factor: float
-    retry_condition_fn: Any
-    on_completion: list[Any]
 
 
 def is_transient(task: Any, task_run: Any, state: Any) -> bool:
@@ -40,13 +30,13 @@ def _may_pass(error: Any) -> bool:
     return isinstance(error, ReviewsError) and error.can_pass and bool(runtime.deployment.id)
 
 
-RETRY_TRANSIENT = Retries(
-    retries=3,
-    retry_delay_seconds=[5, 30, 120],
-    retry_jitter_factor=0.5,
-    retry_condition_fn=is_transient,
-    on_completion=[log_stage],
-)
+RETRY_TRANSIENT: dict[str, Any] = {
+    "retries": 3,
+    "retry_delay_seconds": [5, 30, 120],
+    "retry_jitter_factor": 0.5,
+    "retry_condition_fn": is_transient,
+    "on_completion": [log_stage],
+}
 """Retry three times, after 5, 30 and 120 seconds, each pause randomly longer by up to a half."""
 
 
