@@ -1,14 +1,12 @@
-"""`python -m deployments.draining`: wait for the active runs of this home when `reviews up` stops, then cancel them.
+"""Waits for the active runs of a home when `reviews up` stops, then cancels them.
 
-The worker's pool is paused, so it gets no new runs; the next `reviews up` resumes it. The wait ends early when
-standard input ends. Runs that are still active are then cancelled as a user would do it, so that their processes can
-clean up.
+The worker's pool is paused, so it gets no new runs; the next `reviews up` resumes it. Runs that are still active after
+the wait are cancelled as a user would do it, so that their processes can clean up.
 """
 
-import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,16 +15,18 @@ import httpx
 import psutil
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import State, StateType
+from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from deployments.deployed_runs import ACTIVE_STATES, end_orphaned_tasks, list_runs
 from deployments.marked_processes import find_parents, list_run_processes, stop_processes
-from deployments.settings import Settings, load_settings
+from deployments.settings import Settings
 from deployments.work_pool import pause_pool
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
 
 LOOK_SECONDS = 0.5
+ANSWER_SECONDS = 10.0
 LEAVE_SECONDS = 5.0
 """How long the process of a run may take to exit after the run has ended."""
 CANCEL_SECONDS = 15.0
@@ -36,29 +36,27 @@ ALERT_SECONDS = 3.0
 MESSAGE = "`reviews up` was stopped before the run ended. The next run continues its work."
 
 
-def drain(settings: Settings, stop_waiting: threading.Event) -> None:
+def drain(settings: Settings, stop_waiting: threading.Event, echo: Callable[[str], None]) -> None:
     """Pause the pool, wait for active runs until the time is up or `stop_waiting` is set, and cancel the rest."""
-    with get_client(sync_client=True) as client:
+    # The server may hang when it is stopped.
+    impatient = {PREFECT_API_REQUEST_TIMEOUT: ANSWER_SECONDS, PREFECT_CLIENT_MAX_RETRIES: 1}
+    with temporary_settings(impatient), get_client(sync_client=True) as client:
         pause_pool(client, settings)
         runs = list_runs(client, settings.deployments, ACTIVE_STATES)
         if runs and not stop_waiting.is_set():
             names = ", ".join(run.name for run in runs)
-            _echo(
+            echo(
                 f"Waiting up to {settings.drain_seconds:g} s for {names}. To stop at once: press Ctrl-C again, or "
                 "`reviews down --now`."
             )
         remaining = _wait_for_runs(client, runs, settings, stop_waiting)
-        _cancel_remaining(client, remaining, settings.home.folder)
+        if remaining:
+            echo(f"Ending {', '.join(run.name for run in remaining)}.")
+            _cancel_remaining(client, remaining, settings.home.folder)
         end_orphaned_tasks(client, settings)
         ended = [client.read_flow_run(run.id).state for run in runs] if settings.alert_url else []
         if any(state and (state.is_failed() or state.is_crashed()) for state in ended):
             time.sleep(ALERT_SECONDS)
-
-
-def _echo(text: str) -> None:
-    """Print a line of the wait at once: standard output is a pipe to `reviews up`."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
 
 
 def _wait_for_runs(
@@ -81,9 +79,6 @@ def _wait_for_runs(
 
 def _cancel_remaining(client: SyncPrefectClient, runs: "Sequence[FlowRun]", home: Path) -> None:
     """Cancel runs, kill the processes that remain, and record the reason for runs that did not end by themselves."""
-    if not runs:
-        return
-    _echo(f"Ending {', '.join(run.name for run in runs)}.")
     processes = list_run_processes(home)
     workers = find_parents(processes, home)
     for run in runs:
@@ -95,22 +90,3 @@ def _cancel_remaining(client: SyncPrefectClient, runs: "Sequence[FlowRun]", home
         state = client.read_flow_run(run.id).state
         if state is None or not state.is_final() or state.is_cancelled():
             client.set_flow_run_state(run.id, State(type=StateType.CANCELLED, message=MESSAGE), force=True)
-
-
-def _main() -> None:
-    """Wait as `drain` does, until `reviews up` closes the standard input of this process."""
-    stop_waiting = threading.Event()
-
-    def wait_for_end_of_input() -> None:
-        sys.stdin.read()
-        stop_waiting.set()
-
-    threading.Thread(target=wait_for_end_of_input, daemon=True).start()
-    try:
-        drain(load_settings(), stop_waiting)
-    except Exception as error:  # `reviews up` stops without the wait then
-        sys.exit(f"Waiting for active runs failed: {type(error).__name__}: {error}")
-
-
-if __name__ == "__main__":
-    _main()

@@ -5,7 +5,6 @@
 
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 from data_contracts.errors import ReviewsError
-from deployments.local_server.children import Child, Program, start_child
+from deployments.local_server.children import Child
 from deployments.local_server.running import find_running
 from deployments.local_server.up_log import Echo, name_log
 from deployments.marked_processes import find_marked, kill_marked, list_run_processes, stop_processes
@@ -27,10 +26,6 @@ ENDING_SECONDS = 40.0
 """How long it may take to cancel the remaining runs and to record their end on the server."""
 STOPPING_SECONDS = ENDING_SECONDS + 20
 """How long the whole stop may take, without the wait for active runs."""
-DRAINING = Program("draining", (sys.executable, "-m", "deployments.draining"), ends_with_us=True)
-"""Waits for active runs, until its standard input ends."""
-IMPATIENT = {"PREFECT_API_REQUEST_TIMEOUT": "10", "PREFECT_CLIENT_MAX_RETRIES": "1"}
-"""Short timeouts for Prefect's client: the server may hang when it is stopped."""
 
 
 @dataclass(frozen=True)
@@ -76,21 +71,29 @@ def stop_runs(
 ) -> None:
     """Stop the active runs: wait REVIEWS_DRAIN_SECONDS for them, then cancel the rest; do nothing if none is active.
 
-    `deployments/draining.py` does this in a process of its own. Meanwhile `supervise` is called, which restarts the
-    server if it ends. Setting `at_once` ends the wait.
+    A thread does this, so that a server that hangs does not hold up the stop. Meanwhile `supervise` is called, which
+    restarts the server if it ends. Setting `at_once` ends the wait.
     """
     if not list_run_processes(settings.home.folder):
         return
-    process = start_child(DRAINING, {**environment, **IMPATIENT}, echo).process
-    deadline = time.monotonic() + settings.drain_seconds + ENDING_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        if at_once.is_set() and process.stdin is not None and not process.stdin.closed:
-            process.stdin.close()
-            deadline = time.monotonic() + ENDING_SECONDS
+    os.environ.update(environment)  # Prefect's client, which is loaded next, reads it
+
+    def drain_runs() -> None:
+        try:
+            from deployments.draining import drain
+
+            drain(settings, at_once, echo)
+        except Exception as error:  # `reviews up` stops without the wait then
+            echo(f"Waiting for active runs failed: {type(error).__name__}: {error}")
+
+    draining = threading.Thread(target=drain_runs, daemon=True)
+    draining.start()
+    waits_until = time.monotonic() + settings.drain_seconds
+    while draining.is_alive() and time.monotonic() < waits_until + ENDING_SECONDS:
+        if at_once.is_set():
+            waits_until = min(waits_until, time.monotonic())
         supervise()
         time.sleep(LOOK_SECONDS)
-    process.kill()
-    process.wait()
 
 
 def stop_all_but(server: Child, settings: Settings) -> None:
