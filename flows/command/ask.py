@@ -11,6 +11,7 @@ from click.core import ParameterSource
 from data_contracts.errors import UsageError
 from flows.command.console.arguments import PathName, gone_option
 from flows.command.console.output import echo
+from flows.command.startup import has_screen, load_settings_to_read
 
 
 def _complete_query(context: click.Context, argument: click.Parameter, begun: str) -> list[str]:
@@ -63,7 +64,6 @@ def sql(context: click.Context, query: str | None, values: tuple[str, ...], list
       reviews sql "show tables"
     """
     from flows.command.console.arguments import decode_input
-    from flows.command.startup import load_settings_to_read
     from tasks.queries.named_queries import describe_queries, find_query, read_values
     from tasks.queries.run_query import list_tables, write_answer
 
@@ -141,7 +141,6 @@ def explain(
         _show_history(context, name, form)
         return
     from flows.command.console.arguments import decode_input
-    from flows.command.startup import load_settings_to_read
     from tasks.explain.explanation import explain as explain_score
     from tasks.explain.finding_text import FoundText
     from tasks.explain.terminal import write_explanation, write_explanation_as_json
@@ -159,7 +158,6 @@ def explain(
 
 def _show_history(context: click.Context, name: str | None, form: str) -> None:
     """Print the history of the review called `name`; of the other options of explain only --format goes with it."""
-    from flows.command.startup import load_settings_to_read
     from tasks.explain.history import find_history, write_history, write_history_as_json
 
     others = ("text", "source", "model_id", "top")
@@ -203,7 +201,6 @@ def report(run: str | None, week: str | None, output: Path | None) -> None:
       reviews report --week
       reviews report --week 2026-W47
     """
-    from flows.command.startup import load_settings_to_read
     from tasks.report.writing import write_report
     from tasks.support.outside_targets import require_free_target
 
@@ -225,7 +222,6 @@ def _write_week(name: str) -> None:
     """Write the page of a week, by default of the last that is over."""
     from datetime import UTC
 
-    from flows.command.startup import load_settings_to_read
     from tasks.report.week import write_week
     from tasks.report.weeks import find_last_week, parse_week, require_begun
 
@@ -257,7 +253,6 @@ def site(folder: Path | None) -> None:
       reviews site ~/share/movies
     """
     from deployments.site.app import open_site
-    from flows.command.startup import has_screen, load_settings_to_read
     from tasks.site.writing import write_site
     from tasks.support.outside_targets import require_free_target
     from tasks.support.wording import count

@@ -12,6 +12,7 @@ import click
 from data_contracts.errors import ReviewsError, UsageError
 from flows.command.console.arguments import DAY_FORMATS, Moment, PathOrUri
 from flows.command.console.output import echo
+from flows.command.startup import load_settings, load_settings_to_read
 from tasks.support.progress import show_progress
 from tasks.support.wording import count, escape_controls
 
@@ -76,7 +77,6 @@ def add(
       reviews destinations add lake --folder /mnt/lake/scores --rows all --texts
     """
     from data_contracts.storage.durable import make_folder, write_whole
-    from deployments.settings import load_settings
     from tasks.delivery.addresses import name_variable
     from tasks.delivery.destinations import (
         format_destination,
@@ -120,7 +120,6 @@ def check(name: str) -> None:
 
     It works if it can be reached and its schema is right. Nothing is changed.
     """
-    from deployments.settings import load_settings
     from tasks.delivery.delivering import inspect
     from tasks.delivery.destinations import load_destinations
 
@@ -153,7 +152,6 @@ def deliver(name: str | None, again: bool, take_over: bool) -> None:
 
     At first that is all that was ever scored. If it is killed, the next delivery goes on with the rest.
     """
-    from deployments.settings import load_settings
     from tasks.delivery.delivering import deliver as deliver_to
     from tasks.delivery.destinations import load_destinations
     from tasks.findings.gathering import refresh_findings
@@ -184,8 +182,6 @@ def deliver(name: str | None, again: bool, take_over: bool) -> None:
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="text or json.")
 def status(form: str) -> None:
     """Show what each destination got last, and what it lacks. Nothing is asked of the destinations."""
-    from deployments.settings import load_settings
-
     found = read_all_standings(load_settings())
     echo(json.dumps(found, indent=2) if form == "json" else _describe_standings(found))
 
@@ -310,7 +306,6 @@ def export(
       reviews export --current
       reviews export --current /mnt/share/current --format csv
     """
-    from flows.command.startup import load_settings_to_read
     from tasks.delivery.delivering import EXPORTED, ExportRequest
     from tasks.delivery.delivering import export as deliver_export
 

@@ -5,6 +5,7 @@ import sys
 import click
 
 from flows.command.console.output import echo
+from flows.command.startup import load_settings, load_settings_to_read
 
 _LIST = "FROM findings {which} ORDER BY state <> 'open', list_position(['error', 'warning', 'note'], level), number"
 
@@ -29,7 +30,6 @@ def findings(context: click.Context, everything: bool, form: str) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    from flows.command.startup import load_settings_to_read
     from tasks.findings.finding import KINDS
     from tasks.findings.recorded import make_findings
     from tasks.findings.rendering import describe_finding
@@ -66,7 +66,6 @@ def findings_accept(named: tuple[str, ...], reason: str) -> None:
       reviews findings accept 12 --reason "the shop is closed in winter"
       reviews findings accept late_source shop-a --reason "the shop is closed in winter"
     """
-    from deployments.settings import load_settings
     from tasks.findings.recorded import accept_finding
     from tasks.warehouse.publishing import publish
 

@@ -8,11 +8,7 @@ import click
 
 from flows.command.console.arguments import TIME_FORMATS, Moment, PathName
 from flows.command.console.output import echo
-from flows.command.startup import (
-    find_api_url,
-    load_settings_to_read,
-    prepare_prefect,
-)
+from flows.command.startup import find_api_url, load_settings, load_settings_to_read, prepare_prefect
 from tasks.support.who import name_user
 
 if TYPE_CHECKING:
@@ -45,7 +41,6 @@ def models(context: click.Context) -> None:
     if context.invoked_subcommand is not None:
         return
     from data_contracts.errors import WarehouseError
-    from deployments.settings import load_settings
     from tasks.training.model_list import describe_models
     from tasks.warehouse.model_registry import list_models
     from tasks.warehouse.shadow.record import find_shadow
@@ -88,7 +83,6 @@ def models_compare(challenger: str, champion: str, form: str) -> None:
       reviews models compare lstm-s0 cnn_lstm-s0
       reviews models compare cnn_lstm-s1 champion --format json
     """
-    from deployments.settings import load_settings
     from tasks.training.champion_choice import compare
 
     compare(load_settings().home, challenger, champion, form, echo)
@@ -109,7 +103,6 @@ def models_promote(model: str, reason: str | None, force: bool) -> None:
       reviews models promote cnn_lstm-s1
       reviews models promote lstm-s0 --force --reason "the cnn_lstm misjudges long reviews"
     """
-    from deployments.settings import load_settings
     from tasks.training.champion_choice import promote
 
     settings = load_settings()
@@ -131,7 +124,6 @@ def models_rollback(model: str | None, reason: str | None) -> None:
       reviews models rollback
       reviews models rollback --to cnn_lstm-s0 --reason "too many complaints"
     """
-    from deployments.settings import load_settings
     from tasks.training.champion_choice import go_back
 
     settings = load_settings()
@@ -190,7 +182,6 @@ def start(model: str, until: datetime | None, since: datetime | None) -> None:
       reviews models shadow start cnn_lstm-s1
       reviews models shadow start cnn_lstm-s1 --since 2026-11-01 --until 2026-12-24
     """
-    from deployments.settings import load_settings
     from tasks.scoring.plan import to_utc
     from tasks.shadow.start_and_stop import start as start_shadow
     from tasks.warehouse.shadow.record import ShadowStart
@@ -203,7 +194,6 @@ def start(model: str, until: datetime | None, since: datetime | None) -> None:
 @shadow.command()
 def stop() -> None:
     """End the shadow. Its scores stay, for the comparison and the gate."""
-    from deployments.settings import load_settings
     from tasks.shadow.start_and_stop import stop as stop_shadow
 
     settings = load_settings()
@@ -216,7 +206,6 @@ def status() -> None:
 
     How it does beside the champion, also by source, is in `reviews sql shadow-comparison`.
     """
-    from deployments.settings import load_settings
     from tasks.shadow.status import describe_status, read_status
 
     echo(describe_status(read_status(load_settings().home)))
@@ -259,7 +248,6 @@ def label(wanted: int, source: str | None, movie: str | None, sheet: Path | None
       reviews models label --csv to-label.csv --count 200
     """
     from data_contracts.storage.durable import make_folder
-    from deployments.settings import load_settings
     from tasks.labelling.choosing import LabelRequest, choose_reviews
     from tasks.labelling.intake import list_waiting
     from tasks.labelling.sheet import require_new, write_sheet

@@ -8,7 +8,7 @@ import click
 
 from flows.command.console.arguments import TIME_FORMATS, Moment, PathOrUri, gone_option
 from flows.command.console.output import echo
-from flows.command.startup import choose_home, keep_to_this_machine, prepare_prefect, warm_up
+from flows.command.startup import choose_home, keep_to_this_machine, load_settings, prepare_prefect, warm_up
 
 if TYPE_CHECKING:
     from deployments.settings import Settings
@@ -150,7 +150,6 @@ def score(files: tuple[Path | str, ...], **parameters: Any) -> None:
       reviews score --rescore --model cnn_lstm-s0-45f69cba155b
     """
     from data_contracts.storage.store_uris import name_by_uri
-    from deployments.settings import load_settings
     from tasks.support.outside_targets import require_no_own_folder
 
     settings = load_settings()

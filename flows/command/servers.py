@@ -9,7 +9,7 @@ import click
 from data_contracts.errors import ReviewsError, UsageError, WarehouseBusyError
 from deployments.installation_paths import RUNBOOK
 from flows.command.console.output import echo, echo_error
-from flows.command.startup import prepare_prefect
+from flows.command.startup import load_settings, prepare_prefect
 from tasks.support.wording import escape_controls, format_json
 
 if TYPE_CHECKING:
@@ -53,7 +53,6 @@ def up(port: int | None, watch_inbox: bool, detach: bool, deploy_only: bool) -> 
 
     from deployments.local_server.detached import start_detached
     from deployments.local_server.up import run_up
-    from deployments.settings import load_settings
 
     settings = load_settings()
     if deploy_only:
@@ -82,7 +81,6 @@ def down(now: bool) -> None:
     one stopped.
     """
     from deployments.local_server.stopping import bring_down
-    from deployments.settings import load_settings
 
     echo(bring_down(load_settings(), echo, at_once=now))
 
@@ -102,8 +100,6 @@ def status(form: str) -> None:
       reviews status
       reviews status --format json | jq .deployments
     """
-    from deployments.settings import load_settings
-
     try:
         settings = load_settings()
         server, trouble = _look_at_server(settings)
@@ -241,7 +237,6 @@ def serve(port: int | None) -> None:
     from dataclasses import replace
 
     from deployments.serving.running import run_serve
-    from deployments.settings import load_settings
 
     settings = load_settings()
     run_serve(replace(settings, serve_port=port or settings.serve_port), echo)

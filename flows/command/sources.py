@@ -10,6 +10,7 @@ import click
 from data_contracts.errors import FileRefusedError, ReviewsError, UsageError
 from flows.command.console.arguments import PathOrUri
 from flows.command.console.output import confirm, echo
+from flows.command.startup import load_settings
 from tasks.support.wording import escape_controls, quote_word
 
 FOR_ALL = (
@@ -77,7 +78,6 @@ def init(
       reviews sources init shop-a export.csv --yes --replace
     """
     from data_contracts.sources.profile import Profile
-    from deployments.settings import load_settings
     from tasks.reading.rows import ReadOptions
     from tasks.sources.catalogue import DEFAULT
     from tasks.sources.new_profile import answer_questions, choose_path, draft_profile, write_profile
@@ -136,7 +136,6 @@ def check(source: str, file: Path) -> None:
       reviews sources check shop-a s3://bucket/reviews/inbox/shop-a/2026-11-26.csv
     """
     from data_contracts.sources.profile import parse_profile
-    from deployments.settings import load_settings
     from tasks.reading.rows import ReadOptions
     from tasks.sources.catalogue import require_profile
     from tasks.sources.preview import describe_file
@@ -172,7 +171,6 @@ def rescan(names: tuple[str, ...], dry_run: bool) -> None:
       reviews sources rescan shop-a --dry-run
       reviews sources rescan shop-a shop-b
     """
-    from deployments.settings import load_settings
     from flows.command.run_flows import run_scoring
     from tasks.sources.rescanning import require_rescannable
 
@@ -189,7 +187,6 @@ def list_() -> None:
 
     They are those with a profile, a folder in the inbox or scored files.
     """
-    from deployments.settings import load_settings
     from tasks.sources.catalogue import list_sources
 
     echo("\n".join(list_sources(load_settings().home)))
@@ -200,7 +197,6 @@ def list_() -> None:
 def show(source: str) -> None:
     """Show the profile of SOURCE, checked, and its version."""
     from data_contracts.sources.profile import name_version, parse_profile
-    from deployments.settings import load_settings
     from tasks.sources.catalogue import require_profile
 
     path = require_profile(load_settings().home, source)

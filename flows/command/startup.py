@@ -44,8 +44,6 @@ def choose_home(home: Path) -> None:
 
 def close_home() -> None:
     """Close the home if other users of the machine may enter it, and say so on standard error."""
-    from deployments.settings import load_settings
-
     with suppress(
         ReviewsError, OSError
     ):  # the command itself names settings that are wrong, and what can't be read
@@ -63,14 +61,19 @@ def has_screen() -> bool:
     return sys.platform == "darwin" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
+def load_settings() -> "Settings":
+    """Return the settings; the module that reads them is loaded by the commands that need them, not by `--help`."""
+    from deployments import settings
+
+    return settings.load_settings()
+
+
 def load_settings_to_read() -> "Settings":
     """Return the settings for a command that reads the published copy.
 
     If the home has no database, and a store is set, the newest copy of the store is fetched before; then a line on
     standard error says where it is from, and how old it is.
     """
-    from deployments.settings import load_settings
-
     settings = load_settings()
     if settings.store is not None or settings.home.fetched.exists():
         from tasks.snapshots.reading import find_newest
@@ -104,7 +107,6 @@ def prepare_prefect(*, may_start: bool = True, only_own: bool = False) -> Callab
     from deployments.installation_paths import require_prefect_home
     from deployments.local_server.running import find_running
     from deployments.password import find_password
-    from deployments.settings import load_settings
 
     settings = load_settings()
     require_prefect_home(os.environ)
@@ -131,7 +133,6 @@ def prepare_prefect(*, may_start: bool = True, only_own: bool = False) -> Callab
 def make_password_error() -> ReviewsError:
     """Return the error of a command whose Prefect server refuses the password, with the next step."""
     from deployments.password import client_file, is_of_another_user
-    from deployments.settings import load_settings
 
     settings, server = load_settings(), f"Prefect's server at {os.environ.get('PREFECT_API_URL')}"
     if is_of_another_user(settings):

@@ -8,6 +8,7 @@ import click
 from data_contracts.errors import UsageError
 from flows.command.console.arguments import PathOrUri
 from flows.command.console.output import confirm, echo
+from flows.command.startup import load_settings, load_settings_to_read
 from tasks.support.who import name_user
 
 
@@ -25,7 +26,6 @@ def verify() -> None:
     Examples:
       reviews verify
     """
-    from deployments.settings import load_settings
     from tasks.maintenance.verification import verify_home
 
     settings = load_settings()
@@ -52,7 +52,6 @@ def quarantine() -> None:
 )
 def quarantine_list(rule: str | None, uri: str | None, form: str) -> None:
     """List the quarantined rows, newest first."""
-    from flows.command.startup import load_settings_to_read
     from tasks.maintenance.quarantine import list_query, require_known_rule
     from tasks.queries.run_query import write_answer
 
@@ -67,7 +66,6 @@ def quarantine_show(row: str) -> None:
 
     It is named as in `reviews quarantine list`.
     """
-    from deployments.settings import load_settings
     from tasks.maintenance.quarantine import describe_row
 
     for line in describe_row(load_settings().home, row):
@@ -105,7 +103,6 @@ def quarantine_release(
       reviews quarantine release --file export.csv --encoding cp1252
       REVIEWS_MAX_TEXT_CHARS=200000 reviews quarantine release --rule text_too_long
     """
-    from deployments.settings import load_settings
     from tasks.maintenance.quarantine import Choice, ReleaseRequest
     from tasks.maintenance.quarantine import release as release_rows
     from tasks.warehouse.row_names import parse_row_name
@@ -145,7 +142,6 @@ def forget(name: str, kind: str | None, reason: str | None, by: str | None, yes:
       reviews forget tt0111161 --as movie --yes
       reviews forget 3fa94c12ab07:17
     """
-    from deployments.settings import load_settings
     from tasks.maintenance.forgetting import ForgetRequest
     from tasks.maintenance.forgetting_everywhere import describe_forgettable, finish_killed, forget_everywhere
 
@@ -179,7 +175,6 @@ def backup(place: Path | str | None, full: bool, take_over: bool, gone: bool) ->
       reviews backup /mnt/safe/reviews
       reviews backup --gone /mnt/lost
     """
-    from deployments.settings import load_settings
     from tasks.snapshots.forgotten_beside import give_up_places
     from tasks.snapshots.home_backup import back_up_home
     from tasks.snapshots.making import Options
@@ -212,7 +207,6 @@ def restore(place: Path | str) -> None:
       reviews restore data/backups/000012.json
       reviews restore s3://bucket/backups
     """
-    from deployments.settings import load_settings
     from tasks.snapshots.home_backup import restore_home
 
     restore_home(load_settings().home, place.absolute() if isinstance(place, Path) else place, echo)
