@@ -92,22 +92,15 @@ def _list_labels(few: Mapping[str, int]) -> str:
 
 def _describe_layer(source: Mapping[str, Any]) -> str:
     """Say what the labels of a source have settled."""
-    labels = f"learnt from {count(source['labels'], 'label')}, {source['positive']:,} positive; "
-    labels += f"{source['held_out']:,} held out"
-    if left_out := source.get("left_out"):
-        labels += f", {left_out:,} left out, as their titles are held out"
-    if others := source.get("others"):
-        labels += f"; {count(others, 'review')} without a label"
-    valence = source.get("valence", 0.0)
-    if source["bias"] == 0 and not source["ngrams"] and not valence:
-        of_a_kind = min(source["labels"] - source["positive"], source["positive"])
-        few = f", as at least {FEWEST_OF_A_LABEL} labels of each kind are needed among those that are learnt from"
-        return f"{labels}; nothing is changed{few if of_a_kind < FEWEST_OF_A_LABEL else ''}"
-    changed = f"logit {source['bias']:+.2f}" + (f", {valence:+.2f} for a valence of 1," if valence else "")
-    return (
-        f"{labels}; {changed} and weights of {count(source['ngrams'], 'n-gram')}; "
-        f"{source['share_of_no_change']:.0%} for no change"
+    labels = (
+        f"learnt from {count(source['labels'], 'label')}, {source['positive']:,} positive; "
+        f"{source['held_out']:,} held out"
     )
+    if source["bias"] or source["ngrams"] or source.get("valence"):
+        return labels
+    of_a_kind = min(source["labels"] - source["positive"], source["positive"])
+    few = f", as at least {FEWEST_OF_A_LABEL} labels of each kind are needed among those that are learnt from"
+    return f"{labels}; nothing is changed{few if of_a_kind < FEWEST_OF_A_LABEL else ''}"
 
 
 def _describe_file(file: Mapping[str, Any]) -> str:
