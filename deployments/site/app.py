@@ -6,13 +6,13 @@ Pages of the site are made when they are asked for, from the published copy; rep
 """
 
 import os
+import re
 import socket
 import time
 import webbrowser
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
-from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from anyio import CapacityLimiter
@@ -21,8 +21,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.routing import Route
 
 from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
@@ -35,7 +34,7 @@ from tasks.site.pages import make_page
 from tasks.warehouse.published import identify_copy, require_published
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Scope
+    from starlette.types import ASGIApp
 
 FIRST_PAGE = "/site/index.html"
 LEADING = ("/", "/site", "/site/")
@@ -56,6 +55,8 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
+_REPORT = re.compile(r"[^./][^/]*\.html")
+"""The files of the folder of reports that are served: none that is hidden."""
 NOT_THERE = "There is no such page. The first one is /site/index.html.\n"
 PAGES_KEPT, SECONDS_KEPT = 32, 30
 """Pages that are in memory, and how long they are answered: what they show beside the published copy may change."""
@@ -63,37 +64,6 @@ MOST_WAITING = 200
 """Requests that wait until the page before theirs is made."""
 POLITENESS = 10
 """By how much the server gives way to a run: of a processor that both want, Linux gives it some 10 %."""
-
-
-class Reports(StaticFiles):
-    """Serves the reports of a folder: nothing hidden, and nothing outside to which a link leads."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(directory=folder, check_dir=False)
-        self._folder = folder
-
-    async def check_config(self) -> None:
-        """Accept a folder that does not exist yet: until then none of its pages does."""
-
-    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
-        """Return the path and the state of a file to serve; no state if there is none."""
-        asked = PurePosixPath(path)
-        is_hidden = any(part.startswith(".") for part in asked.parts)
-        if is_hidden or asked.suffix != ".html" or self._folder.is_symlink():
-            return "", None
-        return super().lookup_path(path)
-
-    def file_response(
-        self,
-        full_path: "str | os.PathLike[str]",
-        stat_result: os.stat_result,
-        scope: "Scope",
-        status_code: int = 200,
-    ) -> Response:
-        """Return the answer with a file, or that it did not change."""
-        response = super().file_response(full_path, stat_result, scope, status_code)
-        response.headers.update(HEADERS)
-        return response
 
 
 def serve_site(settings: Settings, listening: socket.socket) -> None:
@@ -160,10 +130,20 @@ def make_site_app(home: Home, hosts: Sequence[str]) -> "ASGIApp":
             return PlainTextResponse(f"{error}\n", 503, HEADERS)
         return _send(request, content, "text/html") if content else await _say_not_there(request, None)
 
+    async def answer_report(request: Request) -> Response:
+        path = home.reports / request.path_params["name"]
+        try:
+            is_linked = path.is_symlink() or home.reports.is_symlink()
+            is_page = _REPORT.fullmatch(path.name) and path.is_file() and not is_linked
+            content = await run_sync(path.read_bytes) if is_page else None
+        except OSError:  # it is gone by now, or has a name that no file can have
+            content = None
+        return _send(request, content, "text/html") if content else await _say_not_there(request, None)
+
     routes = [
         *(Route(path, lambda request: RedirectResponse(FIRST_PAGE)) for path in LEADING),
         Route("/site/{address:path}", answer),
-        Mount("/reports", Reports(home.reports)),
+        Route("/reports/{name}", answer_report),
     ]
     app = Starlette(routes=routes, exception_handlers={404: _say_not_there})
     return guard(app, hosts, RULES)
