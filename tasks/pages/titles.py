@@ -1,12 +1,15 @@
-"""Reads the titles that a user gives to movies: `titles.csv` of the home, with the columns movie_id, title and year."""
+"""The titles that a user gives to movies: `titles.csv` of the home, with the columns movie_id, title and year."""
 
 import csv
 import io
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from data_contracts.errors import UsageError
+from tasks.pages.formatting import cut_name
+from tasks.pages.page_names import show_id
 from tasks.support.wording import escape_controls
 
 COLUMNS = ("movie_id", "title", "year")
@@ -22,6 +25,14 @@ class Title:
 
     title: str
     year: str = ""
+
+
+def name_movie(titles: Mapping[str, Title], movie_id: str) -> str:
+    """Return the name of a movie: its title with its year or, where the user gave none, its id."""
+    if movie_id not in titles:
+        return show_id(movie_id)
+    title = titles[movie_id]
+    return f"{cut_name(title.title)}{f' ({title.year})' if title.year else ''}"
 
 
 def read_titles(path: Path) -> dict[str, Title]:

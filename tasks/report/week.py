@@ -6,14 +6,15 @@ The page of a week says what came in, which movies moved, what drifted, and what
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from data_contracts.storage.home import Home
 from tasks.pages.cells import Place
-from tasks.pages.formatting import cut_name, format_moment, format_number, format_share
-from tasks.pages.page_names import INDEX, link_served, show_id
+from tasks.pages.formatting import format_moment, format_number, format_share
+from tasks.pages.page_names import INDEX, link_served
 from tasks.pages.sections import Answers, Part, Rows, Section
-from tasks.pages.titles import Title, read_titles
+from tasks.pages.titles import Title, name_movie, read_titles
 from tasks.queries.run_query import MOST_MEMORY, ask_published
 from tasks.report.verdict import tell_verdicts
 from tasks.report.weeks import Week
@@ -113,14 +114,7 @@ def render_week(week: Week, parts: list[Part], titles: Mapping[str, Title], is_s
         links=((f"../site/{INDEX}", "Overview of all reviews"),) if is_served else (),
     )
     links = {"movie_id": lambda movie_id: f"../site/{link_served(movie_id)}"} if is_served else {}
-    return render_page(
-        frame, parts, Place(names={"movie_id": lambda each: _name_movie(each, titles)}, links=links)
-    )
-
-
-def _name_movie(movie_id: str, titles: Mapping[str, Title]) -> str:
-    """Return the title of a movie, else its id."""
-    return cut_name(titles[movie_id].title) if movie_id in titles else show_id(movie_id)
+    return render_page(frame, parts, Place(names={"movie_id": partial(name_movie, titles)}, links=links))
 
 
 def describe_week(week: Week, parts: list[Part], titles: Mapping[str, Title]) -> str:
@@ -135,7 +129,7 @@ def describe_week(week: Week, parts: list[Part], titles: Mapping[str, Title]) ->
         sentences.append(f"{format_share(sources[0]['share_positive'])} of the reviews are positive")
     if movies:
         moved = (
-            f"{make_plain(_name_movie(row['movie_id'], titles))} from {format_number(row['before'], 1)} to "
+            f"{make_plain(name_movie(titles, row['movie_id']))} from {format_number(row['before'], 1)} to "
             f"{format_number(row['after'], 1)} stars"
             for row in movies[:MOVIES_NAMED]
         )

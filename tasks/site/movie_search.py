@@ -1,7 +1,7 @@
 """The list of movies: what a reader asks of it, as the address of its page says it, and the page."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
@@ -161,15 +161,3 @@ def format_movies(movies: Sequence[Row]) -> str:
 def _scale(values: Iterable[float | None], factor: int) -> list[int | None]:
     """Return numbers as whole ones, times a factor; None where there is none."""
     return [None if value is None else round(factor * value) for value in values]
-
-
-def name_movies(titles: Mapping[str, Title]) -> Callable[[str], str]:
-    """Return what names a movie: by its title with its year or, where the user gave none, by its id."""
-
-    def name(movie_id: str) -> str:
-        if movie_id not in titles:
-            return show_id(movie_id)
-        title = titles[movie_id]
-        return f"{cut_name(title.title)}{f' ({title.year})' if title.year else ''}"
-
-    return name

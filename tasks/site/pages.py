@@ -1,6 +1,7 @@
 """Makes a page of the site when it is asked for, by its address, from the published copy as it is at that moment."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from data_contracts.storage.home import Home
 from tasks.pages.cells import Place
@@ -16,13 +17,13 @@ from tasks.pages.page_names import (
 )
 from tasks.pages.rendering import render_page
 from tasks.pages.sections import Answers, Part
-from tasks.pages.titles import Title, read_titles
+from tasks.pages.titles import Title, name_movie, read_titles
 from tasks.queries.run_query import ask_published
 from tasks.report import scoring
 from tasks.report.writing import name_report
 from tasks.site.models import frame_models, read_models
 from tasks.site.movie import frame_movie, read_movie
-from tasks.site.movie_search import find_movies, keep_titles, name_movies, read_search, render_movies
+from tasks.site.movie_search import find_movies, keep_titles, read_search, render_movies
 from tasks.site.overview import find_weeks, frame_overview, read_overview
 
 _KEPT = {
@@ -84,7 +85,7 @@ def make_overview(
 
     place = Place(
         home.folder,
-        names={"movie_id": name_movies(titles), "run_id": lambda run_id: run_id[:8]},
+        names={"movie_id": partial(name_movie, titles), "run_id": lambda run_id: run_id[:8]},
         links={"movie_id": link_served if is_served else link_written, "run_id": link_report},
     )
     return render_page(frame_overview(parts, home, weeks), parts, place)
@@ -99,7 +100,7 @@ def make_models(answers: Answers, home: Home) -> str:
 
 def make_movie(titles: Mapping[str, Title], movie_id: str, parts: list[Part]) -> str:
     """Return the page of a movie."""
-    return render_page(frame_movie(name_movies(titles)(movie_id), parts), parts, Place(root="../"))
+    return render_page(frame_movie(name_movie(titles, movie_id), parts), parts, Place(root="../"))
 
 
 def keep_views(answers: Answers) -> None:
