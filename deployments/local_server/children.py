@@ -140,9 +140,7 @@ def kill_child(child: Child) -> None:
         child.process.wait(KILL_SECONDS)
 
 
-def start_health_checks(
-    is_answering: Callable[[], bool], stop: threading.Event, pause_seconds: float = ASK_SECONDS
-) -> Callable[[], float]:
+def start_health_checks(is_answering: Callable[[], bool], stop: threading.Event) -> Callable[[], float]:
     """Start a thread that checks the server until `stop`; return a function that returns the time of its last answer.
 
     It is a thread so that a server that hangs blocks nothing else. Times are in s on the monotonic clock. The start of
@@ -152,7 +150,7 @@ def start_health_checks(
 
     def check() -> None:
         nonlocal last
-        while not stop.wait(pause_seconds):
+        while not stop.wait(ASK_SECONDS):
             with suppress(Exception):  # an error counts as no answer
                 if is_answering():
                     last = time.monotonic()

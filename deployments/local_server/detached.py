@@ -95,12 +95,9 @@ def _wait_until_ready(settings: Settings, process: subprocess.Popen[bytes], stop
         running = find_running(settings)
         if running is not None and running.pid == process.pid and running.is_ready:
             return
-        if process.poll() is not None:
-            raise ReviewsError(
-                f"It did not come up. The end of its log:\n{read_last_start(name_log(settings), LOG_LINES)}"
-            )
-        if time.monotonic() > deadline:
+        is_late = time.monotonic() > deadline
+        if is_late or process.poll() is not None:
             process.terminate()
-            raise ReviewsError(
-                f"It did not come up within {START_SECONDS:g} s:\n{read_last_start(name_log(settings), LOG_LINES)}"
-            )
+            when = f" within {START_SECONDS:g} s" if is_late else ""
+            log = read_last_start(name_log(settings), LOG_LINES)
+            raise ReviewsError(f"It did not come up{when}. The end of its log:\n{log}")

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
@@ -64,7 +64,6 @@ def catch_signals() -> Iterator[Stop]:
 
 def stop_runs(
     settings: Settings,
-    environment: Mapping[str, str],
     echo: Echo,
     at_once: threading.Event,
     supervise: Callable[[], None],
@@ -76,7 +75,6 @@ def stop_runs(
     """
     if not list_run_processes(settings.home.folder):
         return
-    os.environ.update(environment)  # Prefect's client, which is loaded next, reads it
 
     def drain_runs() -> None:
         try:

@@ -188,7 +188,8 @@ def _run_until_stopped(start: _Start, write_state: Callable[..., None]) -> None:
             write_state(is_ready=True, doing=text)
 
     del children[1:]  # while it stops, only the server is restarted
-    stop_runs(settings, environment, echo_to_down, stop.at_once, supervise)
+    os.environ.update(environment)  # Prefect's client, which is loaded next, reads it
+    stop_runs(settings, echo_to_down, stop.at_once, supervise)
     stopped.set()
     stop_all_but(children[0], settings)
 
