@@ -158,7 +158,12 @@ def parse_destination(path: Path, url: str | None = None) -> Destination:
             f"{path}: {_describe(error.errors(include_url=False)[0])}. Next: correct it."
         ) from None
     layout = Layout(content.rows, content.texts, content.extra)
-    return Destination(path.stem, content.kind, layout, _find_place(content), url)
+    if content.table is not None:
+        place = content.table if "." in content.table else f"public.{content.table}"
+    else:
+        place = str(content.folder).rstrip("/") or "/"
+        place = str(_find_folder(place) or place)
+    return Destination(path.stem, content.kind, layout, place, url)
 
 
 def format_destination(content: Mapping[str, Any]) -> str:
@@ -196,22 +201,8 @@ def _require_place_of_files(folder: str) -> None:
         raise ValueError("folder must be an absolute path, or a URI such as s3://bucket/scores")
 
 
-def _find_place(content: _Content) -> str:
-    """Return where a destination's rows go."""
-    if content.table is not None:
-        return content.table if "." in content.table else f"public.{content.table}"
-    folder = str(content.folder).rstrip("/") or "/"
-    return folder if (here := _find_folder(folder)) is None else str(here)
-
-
 def _describe(error: Mapping[str, Any]) -> str:
     """Describe an error of pydantic by the key and the reason."""
     key = ".".join(map(str, error["loc"]))
-    if error["type"] == "extra_forbidden":
-        return f"{key} is not a key of a destination"
-    if error["type"] == "missing":  # only the kind is required by itself
-        return (
-            'it has no kind: a line kind = "postgres" is for a table, kind = "parquet" or "csv" for a folder'
-        )
     reason = str(error["msg"]).removeprefix("Value error, ")
     return f"{key}: {reason}" if key else reason
