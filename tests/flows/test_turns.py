@@ -9,7 +9,6 @@ from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import EngineContext
-from prefect.logging.handlers import APILogWorker
 from prefect.states import Crashed, Pending
 
 from deployments.settings import load_settings

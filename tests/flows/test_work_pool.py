@@ -73,7 +73,7 @@ def read_states(client: SyncPrefectClient, run_id: UUID) -> tuple[State[object],
 def test_a_run_that_does_not_end_in_time_is_cancelled_with_the_reason_and_its_task_runs_end(
     stopped: Settings, client: SyncPrefectClient, run_id: UUID
 ) -> None:
-    drain(stopped, threading.Event())
+    drain(stopped, threading.Event(), print)
     state, task_states = read_states(client, run_id)
     assert (state.type, state.message) == (StateType.CANCELLED, MESSAGE)
     assert task_states == ["CRASHED"]
@@ -82,7 +82,7 @@ def test_a_run_that_does_not_end_in_time_is_cancelled_with_the_reason_and_its_ta
 def test_the_worker_gets_no_runs_after_a_stop_until_the_next_start(
     stopped: Settings, client: SyncPrefectClient
 ) -> None:
-    drain(stopped, threading.Event())
+    drain(stopped, threading.Event(), print)
     assert client.read_work_pool(POOL).is_paused
     resume_pool(stopped)
     assert not client.read_work_pool(POOL).is_paused
@@ -90,7 +90,7 @@ def test_the_worker_gets_no_runs_after_a_stop_until_the_next_start(
 
 def test_a_pool_that_a_user_paused_stays_so(stopped: Settings, client: SyncPrefectClient) -> None:
     client.update_work_pool(POOL, WorkPoolUpdate(is_paused=True))
-    drain(stopped, threading.Event())
+    drain(stopped, threading.Event(), print)
     resume_pool(stopped)
     assert client.read_work_pool(POOL).is_paused
 

@@ -89,7 +89,7 @@ def test_values_are_shown_as_words_and_never_as_markup() -> None:
 
 def test_a_chart_escapes_its_words_and_its_series_differ_by_more_than_colour() -> None:
     bars = [Series(f"series {number}", [1.0, float(number)]) for number in range(2)]
-    svg = draw_bars(Caption("scores", "A & b", "Says <this>.", ("x", "y")), ["a", "b <c>"], bars, str).svg
+    svg = draw_bars(Caption("scores", "A & b", "Says <this>.", ("x", "y")), ["a", "b <c>"], bars)
     assert '<title id="scores-title">A &amp; b</title>' in svg
     assert '<desc id="scores-summary">Says &lt;this&gt;.</desc>' in svg
     assert "b &lt;c&gt;" in svg
