@@ -133,11 +133,6 @@ class Home:
         return self.published.with_name("from-store.json")
 
     @property
-    def stores_with_rows(self) -> Path:
-        """The file that lists the stores in which runs kept snapshots, or texts for workers."""
-        return self.published.with_name("stores.json")
-
-    @property
     def upload_trouble(self) -> Path:
         """The file that says why no snapshot could be made in a store."""
         return self.published.with_name("upload-trouble.json")

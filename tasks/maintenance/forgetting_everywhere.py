@@ -18,7 +18,7 @@ from tasks.snapshots.old_backups import is_old_backup
 from tasks.snapshots.places import CHUNKS
 from tasks.store.work_folders import clear_spool, clear_workplaces
 from tasks.support.lock_holders import keep_runs_out
-from tasks.support.wording import count, escape_controls
+from tasks.support.wording import count, escape_controls, quote_word
 from tasks.warehouse.database.rewriting import name_renewal_mark, name_rewrite_mark, rewrite_warehouse
 from tasks.warehouse.database.warehouse_connection import require_warehouse
 from tasks.warehouse.publishing import publish
@@ -133,15 +133,14 @@ def _prepare_stores(home: Home, store: str | None) -> list[str]:
 
     This comes before anything is forgotten: if it fails, the error says that nothing was.
     """
-    from tasks.snapshots.after_runs import name_place
+    from tasks.snapshots.after_runs import list_stores, name_place
     from tasks.snapshots.ownership import read_owner
     from tasks.snapshots.places import open_place
-    from tasks.store.remembered_stores import list_remembered
 
     try:
         if store is not None:
             read_owner(open_place(name_place(store)))  # fails if the store does not answer
-        return list(dict.fromkeys([*([store] if store is not None else []), *list_remembered(home)]))
+        return list(dict.fromkeys([*([store] if store is not None else []), *list_stores(home)]))
     except ReviewsError as error:
         raise type(error)(f"Nothing was forgotten. {error}") from error
 
@@ -154,8 +153,8 @@ def _renew_stored(home: Home, store: str) -> str | None:
         done = renew_snapshot(home, store)
     except ReviewsError as error:
         return (
-            f"the store {store} may still hold it: {error} The next run that keeps a snapshot there mends that; a "
-            f"store that is gone for good is to be taken out of {home.stores_with_rows}."
+            f"the store {store} may still hold it: {error} The next run that keeps a snapshot there mends that; if "
+            f"the store is gone for good: `reviews backup --gone {quote_word(store)}`"
         )
     return f"the snapshots in the store gave way to one without it: {done.name}" if done else None
 

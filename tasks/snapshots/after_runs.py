@@ -7,12 +7,13 @@ Once rows were forgotten, nothing of older ones stays.
 from data_contracts.errors import ReviewsError, SourceError, StoreError
 from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import read_home_id
+from data_contracts.storage.store_uris import is_store_uri
+from tasks.snapshots.forgotten_beside import read_remembered
 from tasks.snapshots.home_backup import enter_place
 from tasks.snapshots.making import Made, Options, list_damage, make_snapshot, open_copy, read_layout
 from tasks.snapshots.manifests import list_numbers, read_snapshot
 from tasks.snapshots.ownership import describe_other, hold_place, is_own, read_owner
 from tasks.snapshots.places import open_place
-from tasks.store.remembered_stores import remember_store
 
 SNAPSHOTS = "snapshots"
 
@@ -20,6 +21,16 @@ SNAPSHOTS = "snapshots"
 def name_place(store: str) -> str:
     """Return the URI of the place of snapshots in a store."""
     return f"{store.rstrip('/')}/{SNAPSHOTS}"
+
+
+def list_stores(home: Home) -> list[str]:
+    """Return the URIs of the stores in which runs of a home have kept snapshots, whatever is set now.
+
+    Raises `ReviewsError` if the list can't be read.
+    """
+    ending = f"/{SNAPSHOTS}"
+    places = [name for name in read_remembered(home) if is_store_uri(name) and name.endswith(ending)]
+    return [name.removesuffix(ending) for name in places]
 
 
 def snapshot_after_run(home: Home, store: str, keep: int) -> Made:
@@ -46,8 +57,6 @@ def _make(home: Home, store: str, options: Options) -> Made:
     with open_copy(home):
         pass  # before anything is written there
     with hold_place(home, place):
-        read_owner(place)  # a store that does not answer, such as one that is misspelt, is not remembered
-        remember_store(home, store)
         enter_place(home, place, take_over=False)
         made = make_snapshot(home, place, options)
     home.backed_up_elsewhere.touch()

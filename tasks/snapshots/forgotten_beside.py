@@ -82,7 +82,7 @@ def _change_remembered(home: Home) -> Iterator[dict[str, int]]:
     """Yield the places of a home outside it, with the size of the record there; keep what the block makes of them."""
     home.make()
     with hold_folder(home.folder):
-        known = _read_remembered(home)
+        known = read_remembered(home)
         before = dict(known)
         yield known
         if known != before:
@@ -90,7 +90,7 @@ def _change_remembered(home: Home) -> Iterator[dict[str, int]]:
                 building.write_text(json.dumps(known, indent=0), "utf-8")
 
 
-def _read_remembered(home: Home) -> dict[str, int]:
+def read_remembered(home: Home) -> dict[str, int]:
     """Return the places of a home outside it; raise `ReviewsError` if the list can't be read.
 
     That of an earlier version has no sizes.
@@ -119,7 +119,7 @@ def note_forgotten(home: Home) -> list[str]:
     try:
         if home.backups.is_dir():
             _unite(home, open_place(home.backups))
-        for name in [name for name, known in _read_remembered(home).items() if known != size]:
+        for name in [name for name, known in read_remembered(home).items() if known != size]:
             try:
                 _note(home, name)
                 told.append(name)

@@ -294,7 +294,7 @@ def test_where_a_store_can_not_be_cleared_nothing_is_forgotten_and_that_is_said(
     if is_away:
         folder.rename(folder.with_name("away"))
     else:
-        home.stores_with_rows.write_text("{")
+        home.backups_elsewhere.write_text("{")
     with pytest.raises(ReviewsError, match=r"^Nothing was forgotten\. .*Next:"):
         forget_everywhere(home, ForgetRequest("secret-1", None, "ann", None), print, f"file://{folder}")
     assert ask(home.warehouse, "SELECT count(*) FROM source_reviews WHERE review_id = 'secret-1'") == [(1,)]
