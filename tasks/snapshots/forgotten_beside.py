@@ -121,7 +121,11 @@ def note_forgotten(home: Home) -> list[str]:
             _unite(home, open_place(home.backups))
         for name in [name for name, known in read_remembered(home).items() if known != size]:
             try:
-                _note(home, name)
+                place = open_place(name)
+                if _has_own(home, place):  # another home may write there now
+                    _unite(home, place)
+                elif not place.list_names():
+                    raise ObjectMissingError(f"{name}: is not there.")
                 told.append(name)
             except ReviewsError as error:
                 said.append(_describe(name, error))
@@ -130,15 +134,6 @@ def note_forgotten(home: Home) -> list[str]:
     except (OSError, ReviewsError) as error:
         return [f"what was forgotten can't be noted in the backups: {error}"]
     return said
-
-
-def _note(home: Home, name: str) -> None:
-    """Write the record into a place outside the home, unless another home writes there now."""
-    place = open_place(name)
-    if _has_own(home, place):
-        _unite(home, place)
-    elif not place.list_names():
-        raise ObjectMissingError(f"{name}: is not there.")
 
 
 def _describe(name: str, error: ReviewsError) -> str:

@@ -89,18 +89,26 @@ def make_snapshot(home: Home, place: Place, options: Options) -> Made:
     `WarehouseError` if there is no whole published copy.
     """
     numbers = list_numbers(place)
-    base = _find_base(place, numbers)
+    base = None
+    for number in numbers:
+        with suppress(ObjectDamagedError):
+            base = read_snapshot(place, number)
+            break
     draft = _Draft(place, {}, None) if options.full else _Draft(place, place.list_unchanged(), base)
     with open_copy(home) as file:
-        new = _describe(home, file, 1 + max(numbers, default=0))
+        owner, made_at = describe_home(home), int(os.fstat(file.fileno()).st_mtime)
+        database = sha256(os.pread(file.fileno(), HEADER_BYTES, 0)).hexdigest()
+        number = 1 + max(numbers, default=0)
+        new = Snapshot(number, made_at, owner.home_id, owner.home, database, read_layout(file), (), {})
         chunks = draft.add_database(file, new)
     new = replace(new, chunks=chunks, files=draft.add_files(_list_files(home)))
     place.finish()
     written = sum(draft.written.values())
     untidy = make_lock(home, place) / "untidy"
-    is_newest = base and base.number == numbers[0] and _is_like(base, new)
-    if base and options.only_changed and is_newest and not untidy.exists():
-        return Made(place, base, written)
+    if base and options.only_changed and base.number == numbers[0] and not untidy.exists():
+        content = [(each.home_id, each.chunks, each.files) for each in (base, new)]
+        if content[0] == content[1]:
+            return Made(place, base, written)
     pass_fault_point("snapshot: chunks written")
     require_own(home, place)
     untidy.touch()  # so that the next run, though nothing is new, does what this one may not come to
@@ -112,14 +120,6 @@ def make_snapshot(home: Home, place: Place, options: Options) -> Made:
     made = replace(_tidy_up(place, new, numbers, options), written=written)
     untidy.unlink(missing_ok=True)
     return made
-
-
-def _find_base(place: Place, numbers: Sequence[int]) -> Snapshot | None:
-    """Return the newest of some snapshots that can be read, whose chunks are not to be written again."""
-    for number in numbers:
-        with suppress(ObjectDamagedError):
-            return read_snapshot(place, number)
-    return None
 
 
 @contextmanager
@@ -137,15 +137,6 @@ def open_copy(home: Home) -> Iterator[BinaryIO]:
         raise WarehouseError(
             f"{home.published}: there is no published copy. Next: `reviews score`."
         ) from None
-
-
-def _describe(home: Home, file: BinaryIO, number: int) -> Snapshot:
-    """Return a snapshot of an open published copy, without its chunks and other files."""
-    owner, found = describe_home(home), os.fstat(file.fileno())
-    identity = sha256(os.pread(file.fileno(), HEADER_BYTES, 0)).hexdigest()
-    return Snapshot(
-        number, int(found.st_mtime), owner.home_id, owner.home, identity, read_layout(file), (), {}
-    )
 
 
 def read_layout(file: BinaryIO) -> Layout:
@@ -189,27 +180,26 @@ class _Draft:
 
     def add_files(self, paths: Mapping[str, Path]) -> dict[str, StoredFile]:
         """Write what is new of bundles and profiles; return what a manifest says of them."""
-        return {name: self._add_file(path, self._find_known(name, path)) for name, path in paths.items()}
+        return {name: self._add_file(name, path) for name, path in paths.items()}
 
-    def _find_known(self, name: str, path: Path) -> StoredFile | None:
-        """Return what the snapshot before has of a file, if it has the same size and time, and all pieces are there."""
-        known, found = self.base.files.get(name) if self.base else None, path.stat()
-        if known is None or (known.bytes, known.modified) != (found.st_size, found.st_mtime_ns):
-            return None
-        are_there = all(self.stored.get(piece) == length for piece, length in known.list_pieces())
-        return known if are_there else None
-
-    def _add_file(self, path: Path, known: StoredFile | None) -> StoredFile:
-        """Write a file in pieces, unless it is known."""
-        if known:
-            return known
-        pieces, size = list[str](), 0
+    def _add_file(self, name: str, path: Path) -> StoredFile:
+        """Write a file in pieces, unless the snapshot before has it with the same size and time, and all pieces."""
+        known = self.base.files.get(name) if self.base else None
+        pieces, length = list[str](), 0
         with path.open("rb") as file:
-            modified = os.fstat(file.fileno()).st_mtime_ns
+            found = os.fstat(file.fileno())
+            modified = found.st_mtime_ns
+            is_same = known and (known.bytes, known.modified) == (found.st_size, modified)
+            if (
+                known
+                and is_same
+                and all(self.stored.get(piece) == size for piece, size in known.list_pieces())
+            ):
+                return known
             while piece := file.read(PIECE_BYTES):
                 pieces.append(self._put(piece))
-                size += len(piece)
-        return StoredFile(size, modified, tuple(pieces))
+                length += len(piece)
+        return StoredFile(length, modified, tuple(pieces))
 
     def _put(self, content: bytes) -> str:
         """Write a chunk, unless it is there; return its name."""
@@ -242,11 +232,6 @@ def _list_files(home: Home) -> dict[str, Path]:
         files = [each for path in paths for each in (path.rglob("*") if name == BUNDLES else [path])]
         found |= {f"{name}/{each.relative_to(folder).as_posix()}": each for each in files if each.is_file()}
     return dict(sorted(found.items()))
-
-
-def _is_like(snapshot: Snapshot, other: Snapshot) -> bool:
-    """Return whether two snapshots have the same content."""
-    return (snapshot.home_id, snapshot.chunks, snapshot.files) == (other.home_id, other.chunks, other.files)
 
 
 def _tidy_up(place: Place, new: Snapshot, older: Sequence[int], options: Options) -> Made:

@@ -165,12 +165,10 @@ class StorePlace:
 
         Raises `ObjectMissingError` if there is none.
         """
-        if most is None:
-            return object_operations.read(self.store, name)
-        for _ in range(object_operations.MOST_CUTS - 1):
+        for _ in range(object_operations.MOST_CUTS - 1 if most is not None else 0):
             with suppress(StoreUnreachableError):
-                return object_operations.read_beginning(self.store, name, most)
-        return object_operations.read_beginning(self.store, name, most)
+                return object_operations.read(self.store, name, most)
+        return object_operations.read(self.store, name, most)
 
     def create(self, name: str, content: bytes) -> bool:
         """Write an object unless there is one; return whether the one that is there has this content."""

@@ -48,7 +48,11 @@ class FetchedCopy:
     def describe(self) -> str:
         """Return where the copy is from, and how old it is."""
         at = time.strftime("%Y-%m-%d %H:%M", time.gmtime(self.made_at))
-        text = f"From {self.uri}, published {_describe_age(time.time() - self.made_at)} ago ({at} UTC)."
+        seconds = time.time() - self.made_at
+        age = f"{seconds / _HOUR:.0f} hours" if seconds < 2 * _DAY else f"{seconds / _DAY:.0f} days"
+        if seconds < 2 * _HOUR:
+            age = f"{seconds / 60:.0f} minutes" if seconds >= 120 else "a moment"
+        text = f"From {self.uri}, published {age} ago ({at} UTC)."
         return text if self.trouble is None else f"{self.trouble}\n{text}"
 
 
@@ -68,7 +72,8 @@ def find_newest(home: Home, store: str | None) -> FetchedCopy | None:
         return fetch_copy(home, store)
     if not (home.published.exists() and home.fetched.exists()):
         return None
-    return _describe_kept(home, "a store", "REVIEWS_STORE is not set, so no newer copy is looked for.")
+    made_at = int(home.published.stat().st_mtime)
+    return FetchedCopy("a store", made_at, "REVIEWS_STORE is not set, so no newer copy is looked for.")
 
 
 def fetch_copy(home: Home, store: str) -> FetchedCopy:
@@ -83,12 +88,7 @@ def fetch_copy(home: Home, store: str) -> FetchedCopy:
     except (SourceError, StoreError, WarehouseError) as error:
         if not home.published.exists():
             raise
-        return _describe_kept(home, name, str(error))
-
-
-def _describe_kept(home: Home, name: str, trouble: str) -> FetchedCopy:
-    """Return what there is to say of the copy that was fetched before."""
-    return FetchedCopy(name, int(home.published.stat().st_mtime), trouble)
+        return FetchedCopy(name, int(home.published.stat().st_mtime), str(error))
 
 
 def _fetch_newest(home: Home, place: Place) -> int:
@@ -98,19 +98,19 @@ def _fetch_newest(home: Home, place: Place) -> int:
         return newest.made_at
     home.make()
     make_folder(home.published.parent)
-    written: list[Snapshot] = []
 
     def write(target: BinaryIO) -> int:
+        nonlocal newest
         home.fetched.touch()  # from here on the copy is not one of the home's own
-        written.append(_write_newest(home, place, target))
-        return written[-1].made_at
+        newest = _write_newest(home, place, target)
+        return newest.made_at
 
     def note() -> None:
         with write_whole(home.fetched) as building:
-            building.write_bytes(format_snapshot(written[-1]))
+            building.write_bytes(format_snapshot(newest))
 
     replace_copy(home, write, note)
-    return written[-1].made_at
+    return newest.made_at
 
 
 def _find_newest(home: Home, place: Place) -> Snapshot:
@@ -143,33 +143,22 @@ def _has(home: Home, snapshot: Snapshot) -> bool:
 
 
 def _write_newest(home: Home, place: Place, target: BinaryIO) -> Snapshot:
-    """Make `target` the database of the newest snapshot, which may be replaced and deleted meanwhile; return that."""
+    """Make `target` the database of the newest snapshot, which may be replaced and deleted meanwhile; return that.
+
+    What the copy before has is not fetched.
+    """
     snapshot = _find_newest(home, place)
     for _ in range(MOST_SNAPSHOTS):
         try:
-            _fetch(home, place, snapshot, target)
+            with home.published.open("rb") if is_unchanged(home.published) else nullcontext() as before:
+                fetch_database(place, snapshot, target, [before] if before else [])
             return snapshot
         except (ObjectMissingError, ObjectDamagedError) as error:
-            before, snapshot = snapshot, _find_newest(home, place)
-            if snapshot.number == before.number:
+            missed, snapshot = snapshot, _find_newest(home, place)
+            if snapshot.number == missed.number:
                 raise StoreError(
                     f"{error} Next: delete that object, if it is there; the next run uploads it again."
                 ) from error
     raise StoreUnreachableError(
         f"{place.name}: its newest snapshot was replaced {MOST_SNAPSHOTS} times while it was read. Next: try again."
     )
-
-
-def _fetch(home: Home, place: Place, snapshot: Snapshot, target: BinaryIO) -> None:
-    """Write into `target` what it lacks of a snapshot: from the copy before in the home, else from the place."""
-    with home.published.open("rb") if is_unchanged(home.published) else nullcontext() as before:
-        fetch_database(place, snapshot, target, [before] if before else [])
-
-
-def _describe_age(seconds: float) -> str:
-    """Return in words how long ago something was."""
-    if seconds < 120:
-        return "a moment"
-    if seconds < 2 * _HOUR:
-        return f"{seconds / 60:.0f} minutes"
-    return f"{seconds / _HOUR:.0f} hours" if seconds < 2 * _DAY else f"{seconds / _DAY:.0f} days"

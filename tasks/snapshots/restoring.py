@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import chain, count
 from pathlib import Path
 
 from data_contracts.errors import (
@@ -169,7 +168,9 @@ def restore(found: Unpacked, home: Home) -> Path | None:
             for bundle in sorted((found.folder / BUNDLES).glob("*")):
                 _restore_bundle(bundle, home.bundles / bundle.name)
             for profile in sorted((found.folder / PROFILES).glob("*")):
-                _restore_profile(profile, home.sources)
+                if not os.path.lexists(home.sources / profile.name):  # the one that is there may be newer
+                    with write_whole(home.sources / profile.name) as copied:
+                        shutil.copyfile(profile, copied)
             # Leftover parts belong to the replaced database: the next run scores their files again.
             for part in home.parts.iterdir():
                 shutil.rmtree(part, ignore_errors=True)
@@ -214,16 +215,6 @@ def _restore_bundle(bundle: Path, target: Path) -> None:
         shutil.copytree(bundle, building, dirs_exist_ok=True)
 
 
-def _restore_profile(profile: Path, sources_dir: Path) -> None:
-    """Copy the profile of a source to `sources_dir`, unless that source has one."""
-    target = sources_dir / profile.name
-    if os.path.lexists(target):
-        return
-    make_folder(sources_dir)
-    with write_whole(target) as building:
-        shutil.copyfile(profile, building)
-
-
 def _keep_replaced(warehouse: Path, held: ExitStack) -> Path:
     """Keep the database that a backup replaces under another name, and return that.
 
@@ -236,25 +227,12 @@ def _keep_replaced(warehouse: Path, held: ExitStack) -> Path:
         raise
     except WarehouseError:
         pass  # damaged, which may be the reason for the restore
-    return link_replaced(warehouse)
-
-
-def link_replaced(warehouse: Path) -> Path:
-    """Link a database to a second name, move its log there too, and return the name."""
-    kept = _name_replaced(warehouse)
+    kept = warehouse.with_name(
+        f"{warehouse.stem}.replaced-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}{warehouse.suffix}"
+    )
     os.link(warehouse, kept)
     if name_log(warehouse).exists():
         move_all([(name_log(warehouse), name_log(kept))])
-    return kept
-
-
-def _name_replaced(warehouse: Path) -> Path:
-    """Return an unused path for the database that a backup replaces, with the present time and perhaps a number."""
-    name = f"{warehouse.stem}.replaced-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    for ending in chain([""], map("-{}".format, count(2))):
-        kept = warehouse.with_name(f"{name}{ending}{warehouse.suffix}")
-        if not os.path.lexists(kept):
-            break
     return kept
 
 
