@@ -7,7 +7,7 @@ what a killed run left there is deleted, never read.
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -91,16 +91,24 @@ def find_arrivals(home: Home, uri: str | None, named: Sequence[str], since_ns: i
     except StoreError as error:
         return Arrivals(trouble=error)
     found, skipped = _inspect_all(store, listed, home.spool)
-    reviews, labels = _separate(found, store.name(f"{LABELS_IN_STORE}/"))
+    of_labels = store.name(f"{LABELS_IN_STORE}/")
+    labels = [file for file in found if file.uri.startswith(of_labels)]
+    reviews = [file for file in found if not file.uri.startswith(of_labels)]
     files = [file for file in reviews if file.mtime_ns >= (since_ns or file.mtime_ns)]
     seen = read_seen_files(home.warehouse, files)
+    known = {uri: each for uri, each in seen.items() if each.is_unchanged}
+    scored = {uri for uri, each in known.items() if each.status == "scored"}
     return Arrivals(
         len(files) + (len(labels) if named else 0),
-        tuple(place_copy(file, home.spool) for file in files if not _is_scored(seen.get(file.uri))),
+        tuple(place_copy(file, home.spool) for file in files if file.uri not in scored),
         tuple(place_copy(file, home.spool) for file in labels),
         seen,
         (*unlisted, *skipped),
-        stale=tuple(_list_stale(files, seen)),
+        stale=tuple(
+            make_source_file(file, known[file.uri].source_sha256)
+            for file in files
+            if file.uri in known and known[file.uri].is_stale
+        ),
     )
 
 
@@ -142,19 +150,6 @@ def _list_inbox(store: Store) -> tuple[list[StoredObject], list[SkippedFile]]:
     return listed, unlisted
 
 
-def _list_stale(files: Sequence[FoundFile], seen: Mapping[str, SeenFile]) -> Iterator[SourceFile]:
-    """Yield the unchanged objects whose time in the ledger is to be updated."""
-    for file in files:
-        known = seen.get(file.uri)
-        if known and known.is_unchanged and known.is_stale:
-            yield make_source_file(file, known.source_sha256)
-
-
-def _is_scored(seen: SeenFile | None) -> bool:
-    """Return whether an object is known to have content that was scored."""
-    return seen is not None and seen.is_unchanged and seen.status == "scored"
-
-
 def _list_named(store: Store, named: Sequence[str]) -> Iterator[StoredObject]:
     """Yield the named objects, and all objects in named folders, of the inbox."""
     start = f"{store.uri}/{INBOX}"
@@ -179,14 +174,6 @@ def _inspect_all(
     return (
         [each for each in inspected if isinstance(each, FoundFile)],
         [each for each in inspected if isinstance(each, SkippedFile)],
-    )
-
-
-def _separate(files: Sequence[FoundFile], of_labels: str) -> tuple[list[FoundFile], list[FoundFile]]:
-    """Return the objects of reviews, and those of labels: their URIs begin with `of_labels`."""
-    return (
-        [file for file in files if not file.uri.startswith(of_labels)],
-        [file for file in files if file.uri.startswith(of_labels)],
     )
 
 
@@ -250,12 +237,19 @@ def fetch_by_groups(
 
 def _fetch_file(store: Store, report: Callable[[int], None], found: FoundFile) -> SourceFile | SkippedFile:
     """Copy an object into the spool, and read it anew if it changes meanwhile."""
+    key = found.uri.removeprefix(f"{store.uri}/")
     for number in range(TRIES):
         try:
-            found = _find_again(store, found) if number else found
+            if number:
+                now = find_object(store, key)
+                found = replace(found, size=now.size, mtime_ns=now.modified_ns, etag=now.etag)
             if reason := _find_hindrance(store, found):
                 return SkippedFile(found.uri, reason)
-            _copy(store, found, report)
+            shutil.rmtree(found.path.parent, ignore_errors=True)
+            found.path.parent.mkdir(parents=True)
+            fetch(store, StoredObject(key, found.size, found.mtime_ns, found.etag), found.path, report)
+            # With its time, so that it is checked like a file of the inbox from now on.
+            os.utime(found.path, ns=(found.mtime_ns, found.mtime_ns))
             return hash_file(found)
         except ObjectChangedError:
             continue
@@ -272,36 +266,9 @@ def _find_hindrance(store: Store, found: FoundFile) -> str | None:
     """Return why an object, as it is now, is not to be copied; None if nothing hinders that."""
     if found.uri.startswith(store.name(f"{LABELS_IN_STORE}/")) and found.size > MOST_LABEL_BYTES:
         return _TOO_MANY_LABELS
-    free = _measure_free(found.path)
-    return _describe_lack(found.size, free) if free < found.size else None
-
-
-def _copy(store: Store, found: FoundFile, report: Callable[[int], None]) -> None:
-    """Write the copy of an object, with its time, so that it is checked like a file of the inbox from now on."""
-    shutil.rmtree(found.path.parent, ignore_errors=True)
-    found.path.parent.mkdir(parents=True)
-    stored = StoredObject(_name_key(store, found), found.size, found.mtime_ns, found.etag)
-    fetch(store, stored, found.path, report)
-    os.utime(found.path, ns=(found.mtime_ns, found.mtime_ns))
-
-
-def _find_again(store: Store, found: FoundFile) -> FoundFile:
-    """Return an object as it is now."""
-    now = find_object(store, _name_key(store, found))
-    return replace(found, size=now.size, mtime_ns=now.modified_ns, etag=now.etag)
-
-
-def _name_key(store: Store, found: FoundFile) -> str:
-    """Return the name of a found object within its store."""
-    return found.uri.removeprefix(f"{store.uri}/")
-
-
-def _measure_free(path: Path) -> int:
-    """Return how many bytes may be written to the disk of the spool."""
-    existing = next(folder for folder in path.parents if folder.exists())
-    return shutil.disk_usage(existing).free - FREE_BYTES
-
-
-def _describe_lack(size: int, free: int) -> str:
-    """Return why an object is not copied to a disk that is nearly full."""
-    return f"has {size / 2**20:,.0f} MiB, and the disk of the home has room for {max(free, 0) / 2**20:,.0f}: it waits"
+    existing = next(folder for folder in found.path.parents if folder.exists())
+    free = shutil.disk_usage(existing).free - FREE_BYTES
+    if found.size <= free:
+        return None
+    room = f"{max(free, 0) / 2**20:,.0f}"
+    return f"has {found.size / 2**20:,.0f} MiB, and the disk of the home has room for {room}: it waits"

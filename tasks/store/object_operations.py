@@ -1,19 +1,17 @@
 """What is done with the objects of a store: list, fetch, read, put, put if absent, delete."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from data_contracts.errors import StoreUnreachableError
 from tasks.store.connecting import Store, naming_errors
 
 CHUNK_BYTES = 4 << 20
 LISTED_AT_ONCE = 1_000
-UPLOADED_AT_ONCE = 8
 MOST_CUTS = 5
 """How often a read may be cut off without a byte having come before it fails."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -70,26 +68,21 @@ def fetch(
         while file.tell() < found.size:
             start = file.tell()
             try:
-                _append(store, found, file, report)
+                for chunk in _read_on(store, found, start):
+                    file.write(chunk)
+                    report(len(chunk))
+                if file.tell() != found.size:
+                    raise StoreUnreachableError(
+                        f"{store.name(found.key)}: {file.tell():,} of its {found.size:,} bytes came. Next: try again."
+                    )
             except StoreUnreachableError:
                 cuts = 0 if file.tell() > start else cuts + 1
                 if cuts == MOST_CUTS:
                     raise
 
 
-def _append(store: Store, found: StoredObject, file: BinaryIO, report: Callable[[int], None]) -> None:
-    """Write what a file lacks of an object."""
-    for chunk in _read_on(store, found, file.tell()):
-        file.write(chunk)
-        report(len(chunk))
-    if file.tell() != found.size:
-        raise StoreUnreachableError(
-            f"{store.name(found.key)}: {file.tell():,} of its {found.size:,} bytes came. Next: try again."
-        )
-
-
 def _read_on(store: Store, found: StoredObject, start: int) -> Iterator[bytes]:
-    """Yield the bytes of an object from `start` on."""
+    """Yield the bytes of an object from `start` on; only its errors are turned into ours, not those of the caller."""
     import obstore
 
     options: Any = {"range": (start, found.size)}
@@ -99,20 +92,14 @@ def _read_on(store: Store, found: StoredObject, start: int) -> Iterator[bytes]:
         yield from obstore.get(store.client, found.key, options=options).stream(CHUNK_BYTES)
 
 
-def read(store: Store, key: str) -> bytes:
-    """Return the content of a small object; raise `ObjectMissingError` if there is none."""
+def read(store: Store, key: str, most: int | None = None) -> bytes:
+    """Return the content of a small object, or its first `most` bytes; raise `ObjectMissingError` if there is none."""
     import obstore
 
     with naming_errors(store.name(key)):
+        if most is not None:
+            return bytes(obstore.get_range(store.client, key, start=0, length=most))
         return bytes(obstore.get(store.client, key).bytes())
-
-
-def read_beginning(store: Store, key: str, length: int) -> bytes:
-    """Return so many bytes of an object, or all if it has fewer; raise `ObjectMissingError` if there is none."""
-    import obstore
-
-    with naming_errors(store.name(key)):
-        return bytes(obstore.get_range(store.client, key, start=0, length=length))
 
 
 def put(store: Store, key: str, content: Path | bytes) -> None:
@@ -121,20 +108,6 @@ def put(store: Store, key: str, content: Path | bytes) -> None:
 
     with naming_errors(store.name(key)):
         obstore.put(store.client, key, content)
-
-
-def upload(
-    store: Store, files: Mapping[str, Path], report: Callable[[int], None] = lambda size: None
-) -> None:
-    """Write files as the objects of these names, several at once; `report` is called with the size of each."""
-
-    def write(key: str) -> int:
-        put(store, key, files[key])
-        return files[key].stat().st_size
-
-    with ThreadPoolExecutor(UPLOADED_AT_ONCE) as pool:
-        for size in pool.map(write, files):
-            report(size)
 
 
 def put_if_absent(store: Store, key: str, content: bytes) -> bool:

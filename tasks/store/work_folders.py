@@ -60,12 +60,7 @@ def borrow_file(home: Home, named: Path | str) -> Iterator[Path]:
             raise FileRefusedError(error.rule, error.detail.replace(str(work / name), named)) from None
 
 
-def clear_spool(home: Home) -> bool:
-    """Delete what was copied from a store, by this run or by one that was killed; return whether there was anything.
-
-    Workers on this machine keep their copies there too. The caller must keep other runs out.
-    """
-    if not home.spool.exists():
-        return False
-    shutil.rmtree(home.spool)
-    return True
+def clear_spool(home: Home) -> None:
+    """Delete what was copied from a store, by this run or by one that was killed. The caller keeps other runs out."""
+    if home.spool.exists():
+        shutil.rmtree(home.spool)

@@ -16,7 +16,7 @@ import duckdb
 from data_contracts.storage.faults import VARIABLE
 from data_contracts.storage.home import Home
 from tasks.store.connecting import open_store
-from tasks.store.object_operations import list_objects, upload
+from tasks.store.object_operations import list_objects, put
 from tests.machines.network import plug
 from tests.machines.processes import SCHEDULER_PORT, start_run, start_scheduler, start_worker
 from tests.support.scoring_runs import prove
@@ -107,7 +107,8 @@ def make_place(template: Path, place: Place) -> Iterator[Place]:
 
 def fill(store: str, files: Mapping[str, Path]) -> None:
     """Put files into the inbox of a store."""
-    upload(open_store(store), {f"inbox/{name}": path for name, path in files.items()})
+    for name, path in files.items():
+        put(open_store(store), f"inbox/{name}", path)
 
 
 def end_run(process: ForkServerProcess) -> int | None:
