@@ -45,7 +45,10 @@ def forget_everywhere(
     require_warehouse(home.warehouse, _NOTHING_TO_FORGET)
     with keep_runs_out(home, say):
         stores = _prepare_stores(home, store)
-        rows = _delete(home, request)
+        forgetting.commit_waiting(home)
+        clear_spool(home)
+        kind = forgetting.find_forgettable(home.warehouse, request.name, request.kind).kind
+        rows = forgetting.forget(home.warehouse, request, kind)
         lines, unpublished = _renew_copies(home, stores)
     say(
         f"Forgot {count(rows.rows, 'row')} ({rows.kind} {cut_name(request.name, NAME_SHOWN)}), "
@@ -78,14 +81,6 @@ def finish_killed(
     _deliver(home, destination_urls, unpublished, say)
     if unpublished:
         raise unpublished
-
-
-def _delete(home: Home, request: ForgetRequest) -> Forgotten:
-    """Delete rows from the database, and the parts and copied objects that may have them; return the rows."""
-    forgetting.commit_waiting(home)
-    clear_spool(home)
-    matched = forgetting.find_forgettable(home.warehouse, request.name, request.kind)
-    return forgetting.forget(home.warehouse, request, matched.kind)
 
 
 def _renew_copies(home: Home, stores: Sequence[str]) -> tuple[list[str], WarehouseError | None]:
@@ -191,20 +186,20 @@ def _list_stored_sheets(
 
 
 def _list_backups(home: Home) -> list[Path]:
-    """Return the backups in the home, whatever the dates of these: clocks are set. The folder, if it can't be read."""
-    try:
-        return [path for path in list_paths(home.backups, "*") if _is_backup(path)]
-    except OSError:
-        return [home.backups]
-
-
-def _is_backup(path: Path) -> bool:
-    """Return whether a path in the folder of backups is a manifest, the chunks, or a backup of an earlier version.
+    """Return the backups in the home, whatever the dates of these: clocks are set. The folder, if it can't be read.
 
     Chunks may be there without a manifest: of a backup that was killed, or whose manifest somebody deleted.
     """
-    is_manifest = parse_number(path.name) is not None
-    return is_manifest or is_old_backup(path) or (path.name == CHUNKS and any(path.iterdir()))
+    try:
+        return [
+            path
+            for path in list_paths(home.backups, "*")
+            if parse_number(path.name) is not None
+            or is_old_backup(path)
+            or (path.name == CHUNKS and any(path.iterdir()))
+        ]
+    except OSError:
+        return [home.backups]
 
 
 def describe_forgettable(home: Home, name: str, kind: str | None) -> str:

@@ -12,14 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import duckdb
-
 from data_contracts.errors import BundleError, ReviewsError, UsageError
 from data_contracts.rules_and_limits import RowLimits
 from data_contracts.storage.home import Home
 from data_contracts.text_encodings import find_encoding
 from tasks.findings.gathering import refresh_findings
-from tasks.maintenance.rechecking import TEXT_ENCODING, UTF_8, StillBad, check_again
+from tasks.maintenance.rechecking import TEXT_ENCODING, UTF_8, StillBad, check_again, list_still_bad
 from tasks.sources.catalogue import load_catalogue
 from tasks.support.lock_holders import keep_runs_out
 from tasks.support.wording import count, escape_controls
@@ -29,7 +27,7 @@ from tasks.warehouse.database.warehouse_connection import open_warehouse, requir
 from tasks.warehouse.latest_scores import add_texts
 from tasks.warehouse.model_registry import find_promoted
 from tasks.warehouse.publishing import publish
-from tasks.warehouse.row_names import HAS_PARSED_NAME, ROW_NAME, SUPERSEDED, name_row, parse_row_name
+from tasks.warehouse.row_names import HAS_PARSED_NAME, ROW_NAME, SUPERSEDED, parse_row_name
 from tasks.warehouse.run_log import record_run
 from tasks.warehouse.tallies.score_sums import renew_sums
 
@@ -63,6 +61,10 @@ FROM quarantined_rows AS bad WHERE {_IS_CHOSEN} ORDER BY uri, row_number
 _FIND_MODELS = """
 SELECT source_sha256, model_id FROM scored_files
 WHERE status = 'scored' AND source_sha256 IN (SELECT unnest(?::VARCHAR[])) ORDER BY ALL
+"""
+_COUNT_OPEN = """
+SELECT count(*) FROM quarantined_rows SEMI JOIN released_texts USING (source_sha256, row_number)
+WHERE released_at IS NULL
 """
 _SCORES = "(SELECT scores.*, source FROM released_scores AS scores JOIN scored_files USING (source_sha256, model_id))"
 _MARK_RELEASED = """
@@ -199,8 +201,10 @@ def _release_rows(home: Home, request: ReleaseRequest, run_id: str) -> Release:
 
     If one of the models may not score, nothing is released.
     """
-    if request.encoding is not None:
-        _require_text_encoding(request.encoding)
+    if request.encoding is not None and find_encoding(request.encoding) is None:
+        raise UsageError(
+            f"--encoding: {request.encoding!r} is not an encoding of texts. Next: name one, such as latin-1 or cp1252."
+        )
     require_known_rule(request.choice.rule)
     chosen, models = _read_chosen(home.warehouse, request.choice)
     still_bad, good = check_again(chosen, request.limits, request.find_encoding)
@@ -215,14 +219,6 @@ def _release_rows(home: Home, request: ReleaseRequest, run_id: str) -> Release:
     _commit_release(home.warehouse, good, scored, request.released_by)
     texts = tuple(text[:SHOWN_CHARACTERS] for text in good["text"].slice(0, SHOWN_TEXTS).to_pylist())
     return Release(len(good), tuple(by_model), tuple(still_bad), texts)
-
-
-def _require_text_encoding(encoding: str) -> None:
-    """Raise `UsageError` unless `encoding` is one of text files."""
-    if find_encoding(encoding) is None:
-        raise UsageError(
-            f"--encoding: {encoding!r} is not an encoding of texts. Next: name one, such as latin-1 or cp1252."
-        )
 
 
 def require_known_rule(rule: str | None) -> None:
@@ -249,22 +245,12 @@ def _read_chosen(warehouse: Path, choice: Choice) -> tuple["pa.Table", dict[str,
 def _require_named_rows(chosen: "pa.Table", choice: Choice) -> None:
     """Raise `UsageError` for a name of no chosen row, or of rows of several files."""
     for prefix, number in choice.rows:
-        sources = {
-            source
-            for source, row in zip(
-                chosen["source_sha256"].to_pylist(), chosen["row_number"].to_pylist(), strict=True
-            )
-            if source.startswith(prefix) and row == number
-        }
-        if len(sources) != 1:
+        found = {key for key in _list_keys(chosen) if key[0].startswith(prefix) and key[1] == number}
+        if len(found) != 1:
             filters = " with the rule and file that you named" if choice.rule or choice.uri else ""
-            problem = (
-                f"rows of {len(sources)} files have this name"
-                if sources
-                else f"no open row has this name{filters}"
-            )
             raise UsageError(
-                f"{prefix}:{number}: {problem}. Next: `reviews quarantine list` names the open rows."
+                f"{prefix}:{number}: {len(found) or 'no'} open rows have this name{filters}. Next: `reviews quarantine "
+                "list` names the open rows."
             )
 
 
@@ -307,20 +293,16 @@ def _split_off_unknown_rows(
     known = {
         key
         for table in scored
-        for key, unknown in zip(_list_keys(table), mark_rows_without_known_word(table), strict=True)
-        if not unknown
+        for key, is_unknown in zip(_list_keys(table), mark_rows_without_known_word(table), strict=True)
+        if not is_unknown
     }
     reason = f"still breaks {NO_KNOWN_WORD}: {SCORING_RULES[NO_KNOWN_WORD]}"
-    still_bad = [
-        StillBad(name_row(*key), uri or "", reason)
-        for key, uri in zip(_list_keys(good), good["uri"].to_pylist(), strict=True)
-        if key not in known
-    ]
+    unknown = [position for position, key in enumerate(_list_keys(good)) if key not in known]
     passed = [
         table.filter(pa.array([key in known for key in _list_keys(table)], pa.bool_()))
         for table in (good, *scored)
     ]
-    return still_bad, passed[0], passed[1:]
+    return list_still_bad(good, dict.fromkeys(unknown, reason)), passed[0], passed[1:]
 
 
 def _list_keys(rows: "pa.Table") -> list[tuple[str, int]]:
@@ -341,7 +323,11 @@ def _commit_release(
         connection.register("released_texts", make_source_rows(good))
         connection.register("released_rows", good.select(["source_sha256", "row_number", "encoding"]))
         connection.register("released_scores", pa.concat_tables([SCORED_SCHEMA.empty_table(), *scored]))
-        _require_open(connection, len(good))
+        # A row that was released twice would be stored twice.
+        if connection.execute(_COUNT_OPEN).fetchall() != [(len(good),)]:
+            raise UsageError(
+                "Another command has released or forgotten some of these rows in the meantime. Next: list them again."
+            )
         connection.execute(f"INSERT INTO scored_reviews BY NAME FROM {_SCORES}")
         add_texts(connection, "released_texts", "released_texts", "released_scores")
         renew_sums(connection, "released_texts")
@@ -351,15 +337,3 @@ def _commit_release(
             "SEMI JOIN released_texts USING (source_sha256) WHERE status = 'scored'"
         )
         require_accounted(connection, "accepted", warehouse, NEXT_STEP)
-
-
-def _require_open(connection: duckdb.DuckDBPyConnection, rows: int) -> None:
-    """Raise `UsageError` unless all `rows` are still open: a row that was released twice would be stored twice."""
-    query = (
-        "SELECT count(*) FROM quarantined_rows SEMI JOIN released_texts USING (source_sha256, row_number) "
-        "WHERE released_at IS NULL"
-    )
-    if connection.execute(query).fetchall() != [(rows,)]:
-        raise UsageError(
-            "Another command has released or forgotten some of these rows in the meantime. Next: list them again."
-        )

@@ -47,7 +47,7 @@ def check_again(
     good = good.append_column("in_english", pa.array(mark_english(good["text"])))
     # Who releases a row wants it to count, in whatever language.
     good = good.append_column("counts", pa.repeat(True, len(good)))
-    return _list_still_bad(chosen, reasons), good
+    return list_still_bad(chosen, reasons), good
 
 
 def _decode_rows(
@@ -57,15 +57,22 @@ def _decode_rows(
     texts: list[str | None] = []
     encodings: list[str | None] = []
     reasons: dict[int, str] = {}
-    for position, row in enumerate(
-        chosen.select(["raw", "rule", "detail", "raw_is_text", "source"]).to_pylist()
-    ):
-        encoding = find_encoding(row)
-        text, reason = _decode_quarantined(row, encoding)
+    for position, row in enumerate(chosen.select(["raw", "rule", "raw_is_text", "source"]).to_pylist()):
+        encoding, text = find_encoding(row), None
+        if row["raw"] is None or not row["raw_is_text"]:
+            reasons[position] = (
+                f"its text was not kept completely ({row['rule']}): correct it in its file and put that into the inbox"
+            )
+        else:
+            try:
+                text = row["raw"].decode(encoding)
+            except UnicodeDecodeError as error:
+                byte = f"byte {error.start + 1:,}"
+                reasons[position] = (
+                    f"{byte} is not valid {encoding}: name the text's encoding with --encoding"
+                )
         texts.append(text)
         encodings.append(None if encoding == UTF_8 else encoding)
-        if reason:
-            reasons[position] = reason
     return texts, encodings, reasons
 
 
@@ -85,29 +92,15 @@ def _build_rows(chosen: "pa.Table", texts: Sequence[str | None]) -> "pa.Table":
     return rows
 
 
-def _list_still_bad(chosen: "pa.Table", reasons: Mapping[int, str]) -> list[StillBad]:
+def list_still_bad(rows: "pa.Table", reasons: Mapping[int, str]) -> list[StillBad]:
     """Return the rows with a reason, by position, not to be released."""
+    import pyarrow as pa
+
+    positions = sorted(reasons)
+    kept = (
+        rows.select(["source_sha256", "row_number", "uri"]).take(pa.array(positions, pa.int64())).to_pylist()
+    )
     return [
-        StillBad(
-            name_row(chosen["source_sha256"][position].as_py(), chosen["row_number"][position].as_py()),
-            chosen["uri"][position].as_py() or "",
-            reason,
-        )
-        for position, reason in sorted(reasons.items())
+        StillBad(name_row(row["source_sha256"], row["row_number"]), row["uri"] or "", reasons[position])
+        for position, row in zip(positions, kept, strict=True)
     ]
-
-
-def _decode_quarantined(row: dict[str, Any], encoding: str) -> tuple[str | None, str | None]:
-    """Return the text of a quarantined row and None, or None and the reason why there is no text."""
-    if row["raw"] is None or not row["raw_is_text"]:
-        return None, (
-            f"its text was not kept completely ({row['rule']}): correct it in its file and put that into the inbox"
-        )
-    try:
-        raw: bytes = row["raw"]
-        return raw.decode(encoding), None
-    except UnicodeDecodeError as error:
-        return (
-            None,
-            f"byte {error.start + 1:,} is not valid {encoding}: name the text's encoding with --encoding",
-        )

@@ -77,13 +77,13 @@ def bring_back(home: Home) -> int:
 
 
 def _choose_free_path(target: Path, source_sha256: str) -> Path:
-    """Return `target`, or another name in its folder if that is taken; create the folder."""
+    """Return `target`, or if it is taken, with digits of the content's sha256 before its name; create the folder.
+
+    The start of a name that gets too long is cut.
+    """
     make_folder(target.parent)
-    return _name_beside(target, source_sha256) if os.path.lexists(target) else target
-
-
-def _name_beside(target: Path, source_sha256: str) -> Path:
-    """Return `target` with digits of the content's sha256 before its name, whose start is cut if it gets too long."""
+    if not os.path.lexists(target):
+        return target
     prefix = f"{source_sha256[:DIGITS_SHOWN]}-"
     name = target.name.encode()[-(_NAME_BYTES - len(prefix)) :].decode(errors="ignore")
     return target.with_name(prefix + name)
@@ -101,20 +101,11 @@ def drop_old_trainings(home: Home) -> list[str]:
 
     A training that goes on at this moment keeps them.
     """
-    folders = sorted(path for path in home.trainings.glob("*") if path.is_dir())
-    return [folder.name for folder in folders if _drop_old_training(folder)]
-
-
-def _drop_old_training(folder: Path) -> bool:
-    """Delete the checkpoints of a training if they are old and nobody holds them; return whether they were deleted."""
-    with suppress(SourceError), hold_folder(folder, refuse_to_wait):
-        if _is_older(folder, TRAINING_DAYS):
-            remove(folder)
-            return True
-    return False
-
-
-def _is_older(folder: Path, days: float) -> bool:
-    """Return whether a folder and all files in it were last changed more than `days` ago."""
-    changed = max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
-    return changed < time.time() - days * _DAY_SECONDS
+    dropped = []
+    for folder in sorted(path for path in home.trainings.glob("*") if path.is_dir()):
+        with suppress(SourceError), hold_folder(folder, refuse_to_wait):
+            changed = max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
+            if changed < time.time() - TRAINING_DAYS * _DAY_SECONDS:
+                remove(folder)
+                dropped.append(folder.name)
+    return dropped

@@ -163,23 +163,18 @@ def _check_all_tables(home: Home) -> Iterator[Finding]:
 
 
 def _check_tables(connection: duckdb.DuckDBPyConnection, promise: str, query: str) -> Finding:
-    """Verify a promise about the tables by a query for the rows that break it."""
+    """Verify a promise about the tables by a query for the rows that break it, which are described by their columns."""
     result = connection.execute(query)
     names = [column[0] for column in result.description or []]
     shown = result.fetchmany(ROWS_SHOWN)
-    broken = len(shown) if len(shown) < ROWS_SHOWN else _count_broken(connection, query)
-    return Finding(promise, broken, tuple(_describe_broken_row(names, row) for row in shown))
-
-
-def _count_broken(connection: duckdb.DuckDBPyConnection, query: str) -> int:
-    """Count the rows that break a promise, by its query."""
-    (row,) = connection.execute(f"SELECT count(*) FROM ({query})").fetchall()  # noqa: S608 (our own queries)
-    return int(row[0])
-
-
-def _describe_broken_row(names: Sequence[str], row: Sequence[Any]) -> str:
-    """Describe a row that breaks a promise by its columns."""
-    return ", ".join(f"{name} {value}" for name, value in zip(names, row, strict=True) if value is not None)
+    examples = [
+        ", ".join(f"{name} {value}" for name, value in zip(names, row, strict=True) if value is not None)
+        for row in shown
+    ]
+    broken = len(shown)
+    if broken == ROWS_SHOWN:
+        [(broken,)] = connection.execute(f"SELECT count(*) FROM ({query})").fetchall()  # noqa: S608 (our own queries)
+    return Finding(promise, broken, tuple(examples))
 
 
 def _check_files(promise: str, broken: Sequence[str]) -> Finding:
@@ -231,11 +226,17 @@ def _find_broken_splits(home: Home) -> list[str]:
 
 
 def _find_wrong_counts(home: Home) -> list[str]:
-    """Return a message for each Parquet split that has not as many rows as were ingested."""
+    """Return a message for each Parquet split that has not as many rows as the last completed ingest wrote, if any."""
     from data_contracts.reviews_parquet import SPLITS
     from tasks.archive.parquet_files import count_rows
 
-    ingested = _read_ingested_rows(home.warehouse)
+    query = (
+        "SELECT counts FROM runs WHERE flow = 'ingest-reviews' AND status = 'completed' "
+        "ORDER BY started_at DESC LIMIT 1"
+    )
+    with open_warehouse(home.warehouse, write=False) as connection:
+        counts = connection.execute(query).fetchall()
+    ingested = dict(json.loads(counts[0][0])) if counts else {}
     found = {split: count_rows(home.reviews, split) for split in SPLITS}
     return [
         f"{split}: {count(rows, 'row')}, but {ingested[split]:,} were ingested"
@@ -256,17 +257,6 @@ def _find_broken_rules(reviews_dir: Path) -> list[str]:
     return [
         f"{each.rule}: {each.observed}" for each in results if not each.success and each.severity == "error"
     ]
-
-
-def _read_ingested_rows(warehouse: Path) -> dict[str, int]:
-    """Return the row count of each split to verify, by the last completed ingest; empty if there was none."""
-    query = (
-        "SELECT counts FROM runs WHERE flow = 'ingest-reviews' AND status = 'completed' "
-        "ORDER BY started_at DESC LIMIT 1"
-    )
-    with open_warehouse(warehouse, write=False) as connection:
-        rows = connection.execute(query).fetchall()
-    return dict(json.loads(rows[0][0])) if rows else {}
 
 
 def _find_outdated_copy(home: Home) -> list[str]:

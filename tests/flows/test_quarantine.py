@@ -200,7 +200,7 @@ def test_of_a_file_only_the_row_that_is_named_is_released(undecodable_home: Home
 
 
 def test_a_name_of_no_open_row_is_wrong_usage(long_row: Home) -> None:
-    with pytest.raises(UsageError, match="no open row has this name"):
+    with pytest.raises(UsageError, match="no open rows have this name"):
         release_all(long_row, Choice(rows=(("0" * 12, 2),)))
 
 
