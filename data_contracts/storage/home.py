@@ -9,168 +9,89 @@ LABELS = "labels"
 
 
 @dataclass(frozen=True)
+class _Below:
+    """A path in a home, by its place below the folder of that."""
+
+    place: str
+
+    def __get__(self, home: "Home", of: type["Home"]) -> Path:
+        return home.folder / self.place
+
+
+@dataclass(frozen=True)
 class Home:
     """The folder of all data. Callers pass this object on; only this class knows the names of its files and folders."""
 
     folder: Path
 
-    @property
-    def archive(self) -> Path:
-        """The folder of downloaded archives."""
-        return self.folder / "archive"
+    archive = _Below("archive")
+    """The folder of downloaded archives."""
+    reviews = _Below("reviews")
+    """The folder of the archive as Parquet: train, test and unsup."""
+    bundles = _Below("bundles")
+    """The folder of trained models: one folder per model, named by its model id."""
+    trainings = _Below("trainings")
+    """The folder of unfinished trainings: one folder per training, with its checkpoints."""
+    running = _Below("running")
+    """The folder of runs that go on: an empty folder each, named by its id, which its process holds locked.
 
-    @property
-    def reviews(self) -> Path:
-        """The folder of the archive as Parquet: train, test and unsup."""
-        return self.folder / "reviews"
-
-    @property
-    def bundles(self) -> Path:
-        """The folder of trained models: one folder per model, named by its model id."""
-        return self.folder / "bundles"
-
-    @property
-    def trainings(self) -> Path:
-        """The folder of unfinished trainings: one folder per training, with its checkpoints."""
-        return self.folder / "trainings"
-
-    @property
-    def running(self) -> Path:
-        """The folder of runs that go on: an empty folder each, named by its id, which its process holds locked.
-
-        Files in it are notes for the next run: what was being scored, and what came before a restore.
-        """
-        return self.folder / "running"
-
-    @property
-    def inbox(self) -> Path:
-        """The folder where new review files are dropped."""
-        return self.folder / "inbox"
-
-    @property
-    def labels(self) -> Path:
-        """The folder of the inbox with files of labels: answers of `reviews models label`, and filled-in sheets."""
-        return self.inbox / LABELS
-
-    @property
-    def spool(self) -> Path:
-        """The folder of copies of a store's objects while a run reads them."""
-        return self.folder / "spool"
-
-    @property
-    def uploads(self) -> Path:
-        """The folder of what is made for a store, or was fetched to be restored, and of locks on places elsewhere."""
-        return self.folder / "uploads"
-
-    @property
-    def sources(self) -> Path:
-        """The folder of profiles of sources: one TOML file per source, named by it."""
-        return self.folder / "sources"
-
-    @property
-    def destinations(self) -> Path:
-        """The folder of destinations of scores: one TOML file each, named by it, and how its last delivery went."""
-        return self.folder / "destinations"
-
-    @property
-    def parts(self) -> Path:
-        """The folder of scored parts that wait for their commit."""
-        return self.folder / "parts"
-
-    @property
-    def shadow(self) -> Path:
-        """The folder of what the shadow scores, until it is committed."""
-        return self.folder / "shadow"
-
-    @property
-    def backups(self) -> Path:
-        """The folder of backups, which `reviews backup` writes."""
-        return self.folder / "backups"
-
-    @property
-    def exports(self) -> Path:
-        """The default output folder of `reviews export`."""
-        return self.folder / "exports"
-
-    @property
-    def current_export(self) -> Path:
-        """The default output folder of `reviews export --current`."""
-        return self.folder / "exports-current"
-
-    @property
-    def reports(self) -> Path:
-        """The folder of report pages, one per run, which `reviews report` and the flows write."""
-        return self.folder / "reports"
-
-    @property
-    def titles(self) -> Path:
-        """The file by which a user gives titles to movies."""
-        return self.folder / "titles.csv"
-
-    @property
-    def scored(self) -> Path:
-        """The folder into which scored files of the inbox are moved, if they are moved at all."""
-        return self.folder / "scored"
-
-    @property
-    def warehouse(self) -> Path:
-        """The database file that flows write; readers use `published`."""
-        return self.folder / "reviews.duckdb"
-
-    @property
-    def published(self) -> Path:
-        """The copy of the database that readers open."""
-        return self.folder / "published" / "reviews.duckdb"
-
-    @property
-    def standby(self) -> Path:
-        """The copy before the published one, from which the next one is made."""
-        return self.published.with_name(f".{self.published.name}.standby")
-
-    @property
-    def fetched(self) -> Path:
-        """The file that says that the published copy came from a store: the manifest of its snapshot."""
-        return self.published.with_name("from-store.json")
-
-    @property
-    def upload_trouble(self) -> Path:
-        """The file that says why no snapshot could be made in a store."""
-        return self.published.with_name("upload-trouble.json")
+    Files in it are notes for the next run: what was being scored, and what came before a restore.
+    """
+    inbox = _Below("inbox")
+    """The folder where new review files are dropped."""
+    labels = _Below(f"inbox/{LABELS}")
+    """The folder of the inbox with files of labels: answers of `reviews models label`, and filled-in sheets."""
+    spool = _Below("spool")
+    """The folder of copies of a store's objects while a run reads them."""
+    uploads = _Below("uploads")
+    """The folder of what is made for a store, or was fetched to be restored, and of locks on places elsewhere."""
+    sources = _Below("sources")
+    """The folder of profiles of sources: one TOML file per source, named by it."""
+    destinations = _Below("destinations")
+    """The folder of destinations of scores: one TOML file each, named by it, and how its last delivery went."""
+    parts = _Below("parts")
+    """The folder of scored parts that wait for their commit."""
+    shadow = _Below("shadow")
+    """The folder of what the shadow scores, until it is committed."""
+    backups = _Below("backups")
+    """The folder of backups, which `reviews backup` writes."""
+    exports = _Below("exports")
+    """The default output folder of `reviews export`."""
+    current_export = _Below("exports-current")
+    """The default output folder of `reviews export --current`."""
+    reports = _Below("reports")
+    """The folder of report pages, one per run, which `reviews report` and the flows write."""
+    titles = _Below("titles.csv")
+    """The file by which a user gives titles to movies."""
+    scored = _Below("scored")
+    """The folder into which scored files of the inbox are moved, if they are moved at all."""
+    warehouse = _Below("reviews.duckdb")
+    """The database file that flows write; readers use `published`."""
+    published = _Below("published/reviews.duckdb")
+    """The copy of the database that readers open."""
+    standby = _Below("published/.reviews.duckdb.standby")
+    """The copy before the published one, from which the next one is made."""
+    fetched = _Below("published/from-store.json")
+    """The file that says that the published copy came from a store: the manifest of its snapshot."""
+    upload_trouble = _Below("published/upload-trouble.json")
+    """The file that says why no snapshot could be made in a store."""
+    forgotten = _Below("reviews.forgotten.jsonl")
+    """The file that remembers which rows were forgotten, whatever happens to the database."""
+    backups_elsewhere = _Below(".backups-elsewhere.json")
+    """The file that lists the places outside this home where it makes backups: folders, and URIs in stores."""
+    backed_up_elsewhere = _Below(".backed-up-elsewhere")
+    """The empty file whose time is that of the last backup outside the home."""
+    verified = _Below(".verified.json")
+    """The file that says when `reviews verify` last checked the home, and what it found broken."""
+    prefect = _Below("prefect")
+    """The folder of `reviews up`: Prefect's database and results, its log and its record of running processes."""
+    id_file = _Below("prefect/home-id")
+    """The file with the id by which deployments know this home."""
 
     @property
     def readable(self) -> Path:
         """The database to read: the home's own, or where the copy came from a store, since it is newer, that one."""
         return self.warehouse if self.warehouse.exists() and not self.fetched.exists() else self.published
-
-    @property
-    def forgotten(self) -> Path:
-        """The file that remembers which rows were forgotten, whatever happens to the database."""
-        return self.folder / "reviews.forgotten.jsonl"
-
-    @property
-    def backups_elsewhere(self) -> Path:
-        """The file that lists the places outside this home where it makes backups: folders, and URIs in stores."""
-        return self.folder / ".backups-elsewhere.json"
-
-    @property
-    def backed_up_elsewhere(self) -> Path:
-        """The empty file whose time is that of the last backup outside the home."""
-        return self.folder / ".backed-up-elsewhere"
-
-    @property
-    def verified(self) -> Path:
-        """The file that says when `reviews verify` last checked the home, and what it found broken."""
-        return self.folder / ".verified.json"
-
-    @property
-    def prefect(self) -> Path:
-        """The folder of `reviews up`: Prefect's database and results, its log and its record of running processes."""
-        return self.folder / "prefect"
-
-    @property
-    def id_file(self) -> Path:
-        """The file with the id by which deployments know this home."""
-        return self.prefect / "home-id"
 
     @property
     def folders(self) -> tuple[Path, ...]:
