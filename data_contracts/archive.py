@@ -5,13 +5,10 @@ Source: the Stanford Large Movie Review Dataset v1.0. Only `check_archive` start
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from data_contracts.expectations import CheckResult, import_expectations, run_checks
 from data_contracts.rules_and_limits import NEGATIVE_STARS, POSITIVE_STARS
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 BOUNDARY = "archive"
 
@@ -125,21 +122,20 @@ class FolderCount:
 
 def check_archive(folders: Sequence[FolderCount]) -> list[CheckResult]:
     """Check the counts of an archive's folders; return one result per expectation, failed rows as (split, label)."""
-    expectations = [*_expect_archive_folders(), *_expect_archive_ratings()]
-    return run_checks(BOUNDARY, _frame_archive_folders(folders), expectations, ("split", "label"))
-
-
-def _frame_archive_folders(folders: Sequence[FolderCount]) -> "pd.DataFrame":
-    """Return the counts, one row per folder, and the ratings that the folder's label allows."""
     import pandas as pd
 
-    rows = []
-    for folder in folders:
-        lowest_allowed, highest_allowed = RATINGS_BY_LABEL[folder.label]
-        allowed = {"lowest_allowed": lowest_allowed, "highest_allowed": highest_allowed}
-        rows.append({"folder": f"{folder.split}/{folder.label}", **asdict(folder), **allowed})
-    names = ["folder", *FolderCount.__dataclass_fields__, "lowest_allowed", "highest_allowed"]
-    return pd.DataFrame(rows, columns=names)
+    allowed = ("lowest_allowed", "highest_allowed")
+    rows = [
+        {
+            "folder": f"{folder.split}/{folder.label}",
+            **asdict(folder),
+            **dict(zip(allowed, RATINGS_BY_LABEL[folder.label], strict=True)),
+        }
+        for folder in folders
+    ]
+    frame = pd.DataFrame(rows, columns=["folder", *FolderCount.__dataclass_fields__, *allowed])
+    expectations = [*_expect_archive_folders(), *_expect_archive_ratings()]
+    return run_checks(BOUNDARY, frame, expectations, ("split", "label"))
 
 
 def _expect_archive_folders() -> list[Any]:

@@ -60,10 +60,10 @@ class MeasuredDrift:
 
 def describe_reference(measures: Mapping[str, NDArray[Any]]) -> dict[str, ReferenceMeasure]:
     """Bin the measures of the held-out reviews, arrays of shape [n] by name; n must be at least 1."""
-    return {name: _bin_reference_measure(np.asarray(measures[name], dtype=np.float64)) for name in MEASURES}
+    return {name: _bin_measure(np.asarray(measures[name], dtype=np.float64)) for name in MEASURES}
 
 
-def _bin_reference_measure(values: NDArray[np.float64]) -> ReferenceMeasure:
+def _bin_measure(values: NDArray[np.float64]) -> ReferenceMeasure:
     """Bin one measure of the held-out reviews, to which the contract of drift compares a run."""
     from scipy.stats import chi2
 
@@ -86,19 +86,17 @@ def check_drift(found: Sequence[MeasuredDrift]) -> list[CheckResult]:
     import pandas as pd
 
     frame = pd.DataFrame({str(place): [each.psi] for place, each in enumerate(found)})
-    expectations = [_expect_no_drift(str(place), each) for place, each in enumerate(found)]
+    expectations = [
+        import_expectations().ExpectColumnValuesToBeBetween(
+            column=str(place),
+            max_value=each.threshold,
+            severity="warning",
+            meta={"rule": f"{each.measure}_like_{'before' if each.source else 'held_out'}"},
+        )
+        for place, each in enumerate(found)
+    ]
     results = run_checks(BOUNDARY, frame, expectations)
     return [_describe_result(result, each) for result, each in zip(results, found, strict=True)]
-
-
-def _expect_no_drift(column: str, found: MeasuredDrift) -> Any:
-    """Return the expectation that the PSI in a column is at most the threshold."""
-    return import_expectations().ExpectColumnValuesToBeBetween(
-        column=column,
-        max_value=found.threshold,
-        severity="warning",
-        meta={"rule": f"{found.measure}_like_{'before' if found.source else 'held_out'}"},
-    )
 
 
 def _describe_result(result: CheckResult, found: MeasuredDrift) -> CheckResult:

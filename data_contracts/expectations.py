@@ -91,7 +91,11 @@ def run_checks(
     their values in `index_columns`, or by position from 0 without index columns. An expectation that raises
     an exception is a failed error whose `observed` has the exception's text.
     """
-    placed = [_place(expectation, position) for position, expectation in enumerate(expectations)]
+    # With its position in its meta, because results come back in another order.
+    placed = [
+        each.copy(update={"meta": {**each.meta, "position": position}})
+        for position, each in enumerate(expectations)
+    ]
     positioned = frame.reset_index(drop=True)
     with _ONE_AT_A_TIME:
         found = _validate(positioned, placed)
@@ -169,11 +173,6 @@ def _open_batches() -> Any:
     return asset.add_batch_definition_whole_dataframe("whole")
 
 
-def _place(expectation: "Expectation", position: int) -> "Expectation":
-    """Copy an expectation with its position in its meta, because results come back in another order."""
-    return expectation.copy(update={"meta": {**expectation.meta, "position": position}})
-
-
 def _validate(frame: "pd.DataFrame", placed: Sequence["Expectation"]) -> dict[int, Any]:
     """Run the expectations; return each raw result by the position of its expectation."""
     batches = _open_batches()
@@ -204,7 +203,12 @@ def _read_result(boundary: str, raw: Any, keys: Sequence[Any]) -> CheckResult:
         boundary=boundary,
         rule=config.meta["rule"],
         expectation=config.type,
-        columns=_name_columns(config.kwargs),
+        columns=", ".join(
+            [
+                *(config.kwargs[key] for key in ("column", "column_A", "column_B") if key in config.kwargs),
+                *config.kwargs.get("column_list", []),
+            ]
+        ),
         severity=severity,
         success=bool(raw.success) and not exception,
         observed=f"an exception: {exception}" if exception else _describe_observed(raw.result),
@@ -221,13 +225,6 @@ def _find_exception(info: Mapping[str, Any]) -> str:
     entries = [info] if "raised_exception" in info else list(info.values())
     raised = [entry for entry in entries if entry["raised_exception"]]
     return _shorten(str(raised[0]["exception_message"]) or "no message", _TEXT_CHARACTERS) if raised else ""
-
-
-def _name_columns(kwargs: Mapping[str, Any]) -> str:
-    """Return the columns that an expectation names."""
-    names = [kwargs[key] for key in ("column", "column_A", "column_B") if key in kwargs]
-    listed = kwargs.get("column_list") or kwargs.get("column_set") or []
-    return ", ".join([*names, *listed])
 
 
 def _describe_observed(found: Mapping[str, Any]) -> str:

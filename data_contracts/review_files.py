@@ -115,14 +115,21 @@ def check_rows(measures: pa.Table, limits: RowLimits) -> tuple[list[CheckResult]
     """
     _require_known_rules(measures["rule"])
     frame = measures.select([*_FACTS.values(), *FIELD_RULES]).to_pandas()
-    found = run_checks(BOUNDARY, frame, [*_expect_row_rules(limits), *_expect_field_rules()])
+    field_rules = [
+        _expect_true(
+            rule, rule, _FIELDS_EXPECTED.get(rule, f"a {column} as docs/feeding.md lists them, or none")
+        )
+        for rule, column in FIELD_RULES.items()
+    ]
+    found = run_checks(BOUNDARY, frame, [*_expect_row_rules(limits), *field_rules])
     results, fields = found[: len(_FACTS)], found[len(_FACTS) :]
     # All expectations are warnings, so only a check that raised an exception is an error here.
     require_success(found, "report this as a fault of the row contract; no row was checked.")
     first = {position: result.rule for result in reversed(results) for position in result.unexpected_rows}
     bad = {position: first[position] for position in sorted(first)}
     sources = measures["source_sha256"] if "source_sha256" in measures.column_names else pa.nulls(len(frame))
-    once = [count_rows(result, _pick_rows(bad, result.rule)) for result in results]
+    positions = {rule: tuple(place for place, first in bad.items() if first == rule) for rule in _FACTS}
+    once = [count_rows(result, positions[result.rule]) for result in results]
     once += [count_rows(result, result.unexpected_rows) for result in fields]
     split = split_by_source(once, sources.to_pylist(), measures["row_number"].to_pylist())
     return split, _detail_bad_rows(bad, measures, limits)
@@ -151,11 +158,6 @@ def merge_results(results: Iterable[CheckResult]) -> list[CheckResult]:
     return list(merged.values())
 
 
-def _pick_rows(bad: Mapping[int, str], rule: str) -> tuple[int, ...]:
-    """Return the positions of the rows that break a rule of the contract."""
-    return tuple(position for position, first in bad.items() if first == rule)
-
-
 def _detail_bad_rows(
     bad: Mapping[int, str], measures: pa.Table, limits: RowLimits
 ) -> dict[int, tuple[str, str]]:
@@ -180,27 +182,16 @@ def _expect_row_rules(limits: RowLimits) -> list[Any]:
             arguments = {"column": fact, "max_value": limits.max_text_chars, "meta": meta}
             expectations.append(expect.ExpectColumnValuesToBeBetween(**arguments, severity="warning"))
         else:
-            meta = {"rule": rule, "expected": f"{fact} is true"}
-            arguments = {"column": fact, "value_set": [True], "meta": meta}
-            expectations.append(expect.ExpectColumnValuesToBeInSet(**arguments, severity="warning"))
+            expectations.append(_expect_true(fact, rule, f"{fact} is true"))
     return expectations
 
 
-def _expect_field_rules() -> list[Any]:
-    """Return the expectations that the values of the optional fields of rows are valid; a failure is a warning."""
-    expect = import_expectations()
-    return [
-        expect.ExpectColumnValuesToBeInSet(
-            column=rule,
-            value_set=[True],
-            severity="warning",
-            meta={
-                "rule": rule,
-                "expected": _FIELDS_EXPECTED.get(rule, f"a {column} as docs/feeding.md lists them, or none"),
-            },
-        )
-        for rule, column in FIELD_RULES.items()
-    ]
+def _expect_true(column: str, rule: str, words: str) -> Any:
+    """Return the expectation that a column is true in all rows; a failure is a warning."""
+    meta = {"rule": rule, "expected": words}
+    return import_expectations().ExpectColumnValuesToBeInSet(
+        column=column, value_set=[True], severity="warning", meta=meta
+    )
 
 
 def find_unclear_field(extra: pa.Array | pa.ChunkedArray, column: str) -> NDArray[np.bool_]:

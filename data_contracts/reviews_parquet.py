@@ -5,7 +5,7 @@ Great Expectations checks one row of counts per folder.
 """
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -97,16 +97,37 @@ def check_reviews(tables: Mapping[str, pa.Table], dataset: str) -> list[CheckRes
     texts), across two splits the distinct texts that are in both. The Stanford data set has 96 in train,
     199 in test, 493 in unsup, 123 in train and test, 354 in train and unsup, 266 in test and unsup.
     """
-    schemas = run_checks(BOUNDARY, _frame_schemas(tables), _expect_schemas(), ("split",))
+    import pandas as pd
+
+    gx = import_expectations()
+    differences = [_describe_schema(tables[split].schema if split in tables else None) for split in SPLITS]
+    declared = ", ".join(f"{field.name} {field.type}" for field in REVIEWS_SCHEMA)
+    meta = {"rule": "schema_as_declared", "expected": declared}
+    as_declared = gx.ExpectColumnValuesToBeInSet(column="difference", value_set=[""], meta=meta)
+    frame = pd.DataFrame({"split": SPLITS, "difference": differences})
+    schemas = run_checks(BOUNDARY, frame, [as_declared], ("split",))
     if not all(result.success for result in schemas):
         return schemas
     rows = pa.concat_tables([_measure_split(tables[split], split) for split in SPLITS])
     folders = run_checks(
         BOUNDARY, _frame_review_folders(rows, dataset), _expect_review_folders(), ("split", "label")
     )
-    shares = run_checks(BOUNDARY, _frame_shares(rows), _expect_balance(dataset), ("split",))
+    balanced = gx.ExpectColumnValuesToBeBetween(
+        column="positive_share",
+        min_value=POSITIVE_SHARE[0],
+        max_value=POSITIVE_SHARE[1],
+        severity="critical" if dataset in EXPECTED_REVIEWS else "warning",
+        meta={"rule": "labels_balanced"},
+    )
+    shares = run_checks(BOUNDARY, _frame_shares(rows), [balanced], ("split",))
     duplicates = _count_duplicates(tables)
-    repeated = run_checks(BOUNDARY, _frame_counts(duplicates), _expect_no_duplicates(duplicates))
+    none_repeated = [
+        gx.ExpectColumnMaxToBeBetween(
+            column=rule, min_value=0, max_value=0, severity="warning", meta={"rule": rule}
+        )
+        for rule in duplicates
+    ]
+    repeated = run_checks(BOUNDARY, pd.DataFrame([duplicates]), none_repeated)
     return [
         *schemas,
         *(_name_broken_rows(result, rows) for result in folders),
@@ -115,16 +136,8 @@ def check_reviews(tables: Mapping[str, pa.Table], dataset: str) -> list[CheckRes
     ]
 
 
-def _frame_schemas(tables: Mapping[str, pa.Table]) -> "pd.DataFrame":
-    """Return one row per split: how its schema differs from the declared one, '' where it does not."""
-    import pandas as pd
-
-    differences = [_describe_schema(tables[split].schema if split in tables else None) for split in SPLITS]
-    return pd.DataFrame({"split": SPLITS, "difference": differences})
-
-
 def _describe_schema(schema: pa.Schema | None) -> str:
-    """Describe how the schema of a reviews Parquet file differs from the declared one."""
+    """Describe how the schema of a reviews Parquet file differs from the declared one, '' where it does not."""
     if schema is None:
         return "there is no table"
     found = [f"{field.name} {field.type}" for field in schema]
@@ -140,10 +153,11 @@ def _measure_split(table: pa.Table, split: str) -> pa.Table:
     columns = {name: table[name].combine_chunks() for name in table.column_names}
     label, text = pc.fill_null(columns["label"], "unsup"), columns["text"]
     characters = pc.fill_null(pc.utf8_length(text), 0)
+    labels = [folder[1] for folder in FOLDERS if name_split(folder) == split]
     key = _key_rows(label, columns["review_number"])
     broken = {
-        "split_as_filed": _mark_differing(columns["split"], split),
-        "label_fits_split": pc.invert(pc.is_in(label, pa.array(_labels_of(split)))),
+        "split_as_filed": pc.fill_null(pc.not_equal(columns["split"], split), True),
+        "label_fits_split": pc.invert(pc.is_in(label, pa.array(labels))),
         "rating_fits_label": _mark_misfitting_ratings(label, columns["rating"]),
         "review_number_valid": pc.fill_null(pc.less(columns["review_number"], 0), True),
         "key_unique": _mark_repeated_keys(key),
@@ -158,16 +172,6 @@ def _measure_split(table: pa.Table, split: str) -> pa.Table:
     keys = {"split": pa.repeat(pa.scalar(split), len(table)), "label": label}
     numbers = {"review_number": columns["review_number"], "characters": characters}
     return pa.table({**keys, **numbers, **broken})
-
-
-def _labels_of(split: str) -> list[str]:
-    """Return the labels that the reviews of a split may have."""
-    return [label for folder in FOLDERS for label in folder[1:] if name_split(folder) == split]
-
-
-def _mark_differing(values: pa.Array, expected: str) -> pa.Array:
-    """Mark reviews whose column is not as their Parquet file requires."""
-    return pc.fill_null(pc.not_equal(values, expected), True)
 
 
 def _mark_mismatching(values: pa.Array, pattern: str) -> pa.Array:
@@ -201,10 +205,7 @@ def _mark_repeated_keys(keys: pa.Array) -> pa.Array:
 
 def _mark_falling_keys(keys: pa.Array) -> pa.Array:
     """Mark every row whose key is below that of the row before it."""
-    if len(keys) == 0:
-        return pa.array([], pa.bool_())
-    steps = pc.less(keys[1:], keys[:-1])
-    return pa.concat_arrays([pa.array([False]), steps])
+    return pa.concat_arrays([pa.array([False]), pc.less(keys[1:], keys[:-1])]).slice(0, len(keys))
 
 
 def _frame_review_folders(rows: pa.Table, dataset: str) -> "pd.DataFrame":
@@ -227,14 +228,6 @@ def _frame_review_folders(rows: pa.Table, dataset: str) -> "pd.DataFrame":
     )
     frame: pd.DataFrame = folders.join(named, ["split", "label"], join_type="full outer").to_pandas()
     return frame.fillna(dict.fromkeys(["reviews", *BROKEN_ROWS], 0))
-
-
-def _expect_schemas() -> list[Any]:
-    """Return the expectation that the three reviews Parquet files have the declared schema."""
-    gx = import_expectations()
-    words = ", ".join(f"{field.name} {field.type}" for field in REVIEWS_SCHEMA)
-    meta = {"rule": "schema_as_declared", "expected": words}
-    return [gx.ExpectColumnValuesToBeInSet(column="difference", value_set=[""], meta=meta)]
 
 
 def _expect_review_folders() -> list[Any]:
@@ -284,21 +277,6 @@ def _frame_shares(rows: pa.Table) -> "pd.DataFrame":
     return pd.DataFrame({"split": splits, "positive_share": shares}).astype({"positive_share": "float64"})
 
 
-def _expect_balance(dataset: str) -> list[Any]:
-    """Expect balanced labels: an error for a known data set, only a warning for any other."""
-    gx = import_expectations()
-    lowest, highest = POSITIVE_SHARE
-    return [
-        gx.ExpectColumnValuesToBeBetween(
-            column="positive_share",
-            min_value=lowest,
-            max_value=highest,
-            severity="critical" if dataset in EXPECTED_REVIEWS else "warning",
-            meta={"rule": "labels_balanced"},
-        )
-    ]
-
-
 def _count_duplicates(tables: Mapping[str, pa.Table]) -> dict[str, int]:
     """Count exact duplicates by rule: repeated rows within each split, shared texts of each pair of splits."""
     distinct = {split: pc.unique(tables[split]["text_sha256"]) for split in SPLITS}
@@ -310,21 +288,3 @@ def _count_duplicates(tables: Mapping[str, pa.Table]) -> dict[str, int]:
         for one, other in itertools.combinations(SPLITS, 2)
     }
     return {**within, **across}
-
-
-def _frame_counts(counts: Mapping[str, int]) -> "pd.DataFrame":
-    """Return counts of reviews by rule as a frame, to which expectations apply."""
-    import pandas as pd
-
-    return pd.DataFrame([counts])
-
-
-def _expect_no_duplicates(rules: Iterable[str]) -> list[Any]:
-    """Return the expectations that reviews of a split, and texts of two, are no duplicates."""
-    gx = import_expectations()
-    return [
-        gx.ExpectColumnMaxToBeBetween(
-            column=rule, min_value=0, max_value=0, severity="warning", meta={"rule": rule}
-        )
-        for rule in rules
-    ]

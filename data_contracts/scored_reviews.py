@@ -52,13 +52,13 @@ def name_sentiments(score: NDArray[np.float64]) -> NDArray[np.str_]:
 
 
 def check_scored_rows(
-    scored: pa.Table, rows_read: int | Mapping[str, int], rows_left_out: int | Mapping[str, int]
+    scored: pa.Table, rows_read: Mapping[str, int], rows_left_out: Mapping[str, int]
 ) -> list[CheckResult]:
     """Check one model's scored rows, and that they account for all rows of their sources.
 
-    `rows_read` and `rows_left_out` (quarantined, or forgotten since) are counts of the table's one source, or counts
-    by source_sha256 for several. Returns one result per source and expectation, failed rows by row number. Raises
-    `ContractError` if a column is missing or of another type, `ValueError` if plain counts come with several sources.
+    `rows_read` and `rows_left_out` (quarantined, or forgotten since) are counts by source_sha256. Returns one result
+    per source and expectation, failed rows by row number. Raises `ContractError` if a column is missing or of another
+    type.
     """
     _require_scored_schema(scored)
     results = run_checks(BOUNDARY, _measure_scored_rows(scored), _expect_scored_rows())
@@ -133,18 +133,17 @@ def _expect_scored_rows() -> list[Any]:
 
 
 def _check_scored_counts(
-    sources: Sequence[str], rows_read: int | Mapping[str, int], rows_left_out: int | Mapping[str, int]
+    sources: Sequence[str], rows_read: Mapping[str, int], rows_left_out: Mapping[str, int]
 ) -> list[CheckResult]:
     """Check for each source that every row read was scored, quarantined, or forgotten since."""
     import pandas as pd
 
-    read, left_out = _key_by_source(rows_read, sources), _key_by_source(rows_left_out, sources)
-    scored: Counter[str | None] = Counter(sources)
-    named = list(dict.fromkeys([*read, *left_out, *scored]))
+    scored = Counter(sources)
+    named = list(dict.fromkeys([*rows_read, *rows_left_out, *scored]))
     counts = pd.DataFrame(
         {
-            "rows_read": [read.get(source, 0) for source in named],
-            "rows_accounted": [scored[source] + left_out.get(source, 0) for source in named],
+            "rows_read": [rows_read.get(source, 0) for source in named],
+            "rows_accounted": [scored[source] + rows_left_out.get(source, 0) for source in named],
         }
     )
     expectation = import_expectations().ExpectColumnPairValuesToBeEqual(
@@ -154,19 +153,9 @@ def _check_scored_counts(
     return [
         replace(
             result,
-            observed=f"{scored[source]} scored + {left_out.get(source, 0)} quarantined or forgotten",
-            expected=f"{read.get(source, 0)} rows read",
+            observed=f"{scored[source]} scored + {rows_left_out.get(source, 0)} quarantined or forgotten",
+            expected=f"{rows_read.get(source, 0)} rows read",
             unexpected_rows=(),
         )
         for source, result in zip(named, results, strict=True)
     ]
-
-
-def _key_by_source(rows: int | Mapping[str, int], sources: Sequence[str]) -> dict[str | None, int]:
-    """Return counts by source. A plain count belongs to the one source, or to None if nothing was scored."""
-    if not isinstance(rows, int):
-        return {source: count for source, count in rows.items()}  # noqa: C416 (widens the key's type)
-    found = set(sources)
-    if len(found) > 1:
-        raise ValueError("Give rows_read and rows_left_out by source: the table has several sources.")
-    return {next(iter(found), None): rows}

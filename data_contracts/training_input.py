@@ -6,7 +6,6 @@ words, on average 9 % of a review's words unknown, 8 % of the reviews truncated)
 """
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from data_contracts.expectations import CheckResult, import_expectations, run_checks
 
@@ -76,17 +75,15 @@ def check_training_input(summary: TrainingInputSummary) -> list[CheckResult]:
     """
     import pandas as pd
 
-    frame = pd.DataFrame([asdict(summary)])
-    return run_checks(BOUNDARY, frame, [_expect_bounds(bounds) for bounds in BOUNDS])
-
-
-def _expect_bounds(bounds: Bounds) -> Any:
-    """Return the expectation that a number of the training input's summary lies within its bounds."""
     # The frame has one row, so its maximum is the number itself; unlike row checks, this result shows the value.
-    return import_expectations().ExpectColumnMaxToBeBetween(
-        column=bounds.column,
-        min_value=bounds.lowest,
-        max_value=bounds.highest,
-        severity="warning" if bounds.severity == "warning" else "critical",
-        meta={"rule": bounds.rule},
-    )
+    expectations = [
+        import_expectations().ExpectColumnMaxToBeBetween(
+            column=bounds.column,
+            min_value=bounds.lowest,
+            max_value=bounds.highest,
+            severity="warning" if bounds.severity == "warning" else "critical",
+            meta={"rule": bounds.rule},
+        )
+        for bounds in BOUNDS
+    ]
+    return run_checks(BOUNDARY, pd.DataFrame([asdict(summary)]), expectations)

@@ -8,7 +8,6 @@ The queries in `pages/` are what the sections of pages show.
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import takewhile
@@ -91,7 +90,7 @@ def read_named(name: str) -> NamedQuery:
 def read_query(path: Path) -> NamedQuery:
     """Read one query file. Raises `UsageError` if its leading comment lines are invalid."""
     text = path.read_text("utf-8")
-    head = list(_read_head(text))
+    head = list(takewhile(lambda line: line.startswith("-- "), text.splitlines()))
     answers, *lines = [line.removeprefix("-- ") for line in head] or [""]
     if not answers:
         raise UsageError(
@@ -119,8 +118,3 @@ def read_query(path: Path) -> NamedQuery:
         tuple(reads.values()),
         path.parent == _PAGES,
     )
-
-
-def _read_head(text: str) -> Iterator[str]:
-    """Yield the comment lines at the start of a query file."""
-    return takewhile(lambda line: line.startswith("-- "), text.splitlines())

@@ -3,7 +3,7 @@
 The view `deliveries` computes what is usual. No library is needed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -30,29 +30,21 @@ class Delivery:
     volume: str | None
 
 
-def judge_deliveries(found: Iterable[Delivery]) -> list[CheckResult]:
-    """Return whether the files of each regular source are on time, and whether their rows are as many as usual."""
-    return [result for each in found for result in (*_judge_time(each), *_judge_volume(each))]
-
-
-def _judge_time(found: Delivery) -> list[CheckResult]:
-    """Return the result of a regular source: whether it is late."""
-    if not found.is_regular:
-        return []
-    days = "day" if found.missed_days == 1 else "days"
-    observed = f"the last files came on {found.last_day}, {found.missed_days} {days} ago that it sends on"
-    expected = f"at most {found.usual_missed_days or 0} such days without files, as before"
-    return [_make_result(found, ON_TIME, not found.is_late, (observed, expected))]
-
-
-def _judge_volume(found: Delivery) -> list[CheckResult]:
-    """Return the result of a source whose rows of a day can be judged."""
-    if not found.is_regular or found.volume is None:
-        return []
-    rows = "row" if found.volume_rows == 1 else "rows"
-    observed = f"{found.volume_rows or 0:,} {rows} on {found.volume_day}"
-    expected = f"about {found.least_rows or 0:,} to {found.most_rows or 0:,} rows a day, as before"
-    return [_make_result(found, AS_USUAL, found.volume == "usual", (observed, expected))]
+def judge_deliveries(found: Iterable[Delivery]) -> Iterator[CheckResult]:
+    """Yield whether the files of each regular source are on time, and whether their rows are as many as usual."""
+    for each in found:
+        if not each.is_regular:
+            continue
+        days = "day" if each.missed_days == 1 else "days"
+        observed = f"the last files came on {each.last_day}, {each.missed_days} {days} ago that it sends on"
+        expected = f"at most {each.usual_missed_days or 0} such days without files, as before"
+        yield _make_result(each, ON_TIME, not each.is_late, (observed, expected))
+        if each.volume is None:
+            continue
+        rows = "row" if each.volume_rows == 1 else "rows"
+        observed = f"{each.volume_rows or 0:,} {rows} on {each.volume_day}"
+        expected = f"about {each.least_rows or 0:,} to {each.most_rows or 0:,} rows a day, as before"
+        yield _make_result(each, AS_USUAL, each.volume == "usual", (observed, expected))
 
 
 def _make_result(found: Delivery, rule: str, success: bool, words: tuple[str, str]) -> CheckResult:

@@ -71,11 +71,10 @@ def _load(name: str, content: str) -> KnownProfile:
 def find_known(names: Collection[str]) -> KnownProfile | None:
     """Return the profile of the platform whose export has columns with these names; None if none is recognised."""
     found = {normalize_name(name) for name in names}
-    return next((known for known in load_known() if _recognises(known, found)), None)
-
-
-def _recognises(known: KnownProfile, found: Collection[str]) -> bool:
-    return all(any(each in found for each in _list_alternatives(mark)) for mark in known.recognised_by)
+    for known in load_known():
+        if all(found.intersection(_list_alternatives(mark)) for mark in known.recognised_by):
+            return known
+    return None
 
 
 @cache

@@ -9,7 +9,7 @@ import errno
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
@@ -144,7 +144,9 @@ def put_in_place(temporary: Path, path: Path, *, replace: bool = False) -> None:
 
     `replace`: remove an existing folder at `path` first. An existing file is always replaced.
     """
-    _make_all_durable([*temporary.rglob("*"), temporary])
+    with ThreadPoolExecutor(_SYNCS_AT_ONCE) as pool:  # so that the disk need not write its journal for each
+        for _ in pool.map(make_durable, [*temporary.rglob("*"), temporary]):
+            pass  # raises what one of them raised
     if replace:
         shutil.rmtree(path, ignore_errors=True)
     temporary.replace(path)
@@ -214,16 +216,6 @@ def make_durable(path: Path) -> None:
     except OSError as error:
         if error.errno not in _NOT_FOR_FOLDERS or not path.is_dir():
             raise
-
-
-def _make_all_durable(paths: Sequence[Path]) -> None:
-    """Sync files and folders, several at once, so that the disk need not write its journal for each."""
-    if len(paths) == 1:
-        make_durable(paths[0])
-        return
-    with ThreadPoolExecutor(_SYNCS_AT_ONCE) as pool:
-        for _ in pool.map(make_durable, paths):
-            pass  # raises what one of them raised
 
 
 def name_temporary(path: Path) -> Path:

@@ -82,22 +82,18 @@ def name_in_inbox(uri: str) -> str:
     return found["name"] if found else uri
 
 
-def require_clear_inbox(uri: str) -> str:
-    """Return the URI of a store; raise `UsageError` if one of its folders has the name of the inbox.
+def parse_inbox_store(text: str) -> str:
+    """Return the URI of a store; raise `UsageError` if it is none, or one of its folders has the name of the inbox.
 
     From the URI of an object it would not be clear then where the inbox begins, and so of which source it is.
     """
+    uri = parse_store_uri(text)
     if INBOX in urlsplit(uri).path.split("/"):
         raise UsageError(
             f"{uri[:80]!r}: no folder above the inbox may be called `{INBOX}`. Next: name the folder that contains "
             f"`{INBOX}/`, or use another prefix."
         )
     return uri
-
-
-def parse_inbox_store(text: str) -> str:
-    """Return the URI of a store with an inbox; raise `UsageError` if it is none."""
-    return require_clear_inbox(parse_store_uri(text))
 
 
 def parse_workers(text: str) -> str:

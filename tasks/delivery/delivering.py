@@ -20,7 +20,7 @@ from data_contracts.storage.durable import write_whole
 from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import ensure_home_id
 from data_contracts.storage.listing import list_paths
-from data_contracts.storage.store_uris import parse_store_uri, require_clear_inbox
+from data_contracts.storage.store_uris import parse_inbox_store
 from tasks.delivery import folders, postgres
 from tasks.delivery.changes import FileState, find_changes, read_states
 from tasks.delivery.columns import Layout
@@ -209,7 +209,7 @@ def export(
     """
     require_published(home.published)
     own = home.current_export if request.layout.rows == "current" else home.exports
-    target = parse_store_uri(require_clear_inbox(folder)) if isinstance(folder, str) else str(folder or own)
+    target = parse_inbox_store(folder) if isinstance(folder, str) else str(folder or own)
     require_free_place(home, target, own, or_itself=True)
     made = Destination("export", request.form or "parquet", request.layout, target, is_export=True)
     sender = _make_sender(home, takes_over=request.takes_over, repeats=not request.only_new)

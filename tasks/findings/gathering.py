@@ -163,7 +163,7 @@ def check_deliveries(connection: duckdb.DuckDBPyConnection, home: Home) -> list[
     if connection.execute(_HAS_DAYS).fetchall() == [(0,)]:
         return []
     found = connection.execute(_FIND_DELIVERIES).fetchall()
-    return accept_findings(home, judge_deliveries(Delivery(*row) for row in found))
+    return accept_findings(home, list(judge_deliveries(Delivery(*row) for row in found)))
 
 
 def _gather_unusual(connection: duckdb.DuckDBPyConnection, home: Home) -> Iterator[Finding]:

@@ -20,7 +20,7 @@ from data_contracts.storage.durable import (
     write_synced,
     write_whole,
 )
-from data_contracts.storage.store_uris import is_store_uri, parse_store_uri, require_clear_inbox
+from data_contracts.storage.store_uris import is_store_uri, parse_inbox_store
 from tasks.store import object_operations
 from tasks.store.connecting import Store, open_store
 from tasks.support.wording import quote_word
@@ -200,7 +200,7 @@ def open_place(named: Path | str) -> Place:
     """
     if isinstance(named, Path) or not is_store_uri(named):
         return FolderPlace(str(Path(named).absolute()), Path(named).absolute())
-    uri = require_clear_inbox(parse_store_uri(named))
+    uri = parse_inbox_store(named)
     if not uri.startswith(_FILE):
         return StorePlace(open_store(uri))
     folder = Path(uri.removeprefix(_FILE))

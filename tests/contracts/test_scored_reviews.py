@@ -9,12 +9,13 @@ from data_contracts.expectations import CheckResult, require_success
 from data_contracts.scored_reviews import check_scored_rows
 from tests.contracts.rows import make_scored_rows
 
+SOURCE = "a" * 64
 SCORES = [0.0, 0.5, 0.75, 1.0]
 
 
 def find_broken(scores: list[float] = SCORES, **columns: Any) -> dict[str, tuple[Any, ...]]:
     """Return the numbers of the rows that break each rule."""
-    results = check_scored_rows(make_scored_rows(scores, **columns), len(scores), 0)
+    results = check_scored_rows(make_scored_rows(scores, **columns), {SOURCE: len(scores)}, {})
     return {result.rule: result.unexpected_rows for result in results if not result.success}
 
 
@@ -63,7 +64,7 @@ def test_a_sentiment_that_does_not_fit_its_score_is_found(sentiment: str | None)
 
 @pytest.mark.parametrize(("rows_read", "rows_left_out"), [(5, 0), (4, 1), (3, 0)])
 def test_rows_read_are_scored_or_quarantined_and_nothing_else(rows_read: int, rows_left_out: int) -> None:
-    result = check_scored_rows(make_scored_rows(SCORES), rows_read, rows_left_out)[-1]
+    result = check_scored_rows(make_scored_rows(SCORES), {SOURCE: rows_read}, {SOURCE: rows_left_out})[-1]
     assert (result.rule, result.success) == ("rows_accounted_for", False)
     assert result.observed == f"4 scored + {rows_left_out} quarantined or forgotten"
     assert result.expected == f"{rows_read} rows read"
@@ -88,10 +89,10 @@ def test_columns_that_are_not_those_of_the_schema_are_named() -> None:
     scored = make_scored_rows(SCORES).drop_columns(["run_id"])
     odd = scored.set_column(scored.column_names.index("row_number"), "row_number", scored["token_count"])
     with pytest.raises(ContractError, match="row_number is int32, expected int64; run_id is missing"):
-        check_scored_rows(odd, 4, 0)
+        check_scored_rows(odd, {SOURCE: 4}, {})
 
 
 def test_a_broken_promise_stops_the_flow_with_source_rule_and_row() -> None:
-    results = check_scored_rows(make_scored_rows(SCORES, token_count=[1, 0, 1, 1]), 4, 0)
+    results = check_scored_rows(make_scored_rows(SCORES, token_count=[1, 0, 1, 1]), {SOURCE: 4}, {})
     with pytest.raises(ContractError, match=r"source aaa.*token_count_in_range.*\(rows: 2\)"):
         require_success(results, "report it.")

@@ -67,9 +67,9 @@ def test_a_password_in_the_uri_is_refused_and_not_repeated() -> None:
 
 
 def test_a_store_above_whose_inbox_is_another_is_refused() -> None:
-    assert require_clear_inbox("s3://inbox/prod") == "s3://inbox/prod"
+    assert parse_inbox_store("s3://inbox/prod") == "s3://inbox/prod"
     with pytest.raises(UsageError, match="inbox"):
-        require_clear_inbox("s3://bucket/inbox/prod")
+        parse_inbox_store("s3://bucket/inbox/prod")
 
 
 def test_the_folder_of_an_object_in_the_inbox_is_its_source() -> None:
