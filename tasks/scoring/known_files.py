@@ -11,7 +11,7 @@ from data_contracts.storage.home import Home
 from tasks.inbox.source_files import SourceFile
 from tasks.scoring.grown_files import find_earlier, note_growth
 from tasks.sources.catalogue import Catalogue, load_catalogue
-from tasks.warehouse.file_ledger import list_done, name_refusal, read_refusals
+from tasks.warehouse.file_ledger import name_refusal, read_refusals
 from tasks.warehouse.readings.grown_files import replace_returned
 
 
@@ -37,7 +37,7 @@ def pick_new(
 
     `statuses` are those of `find_statuses`. With `retry_refused`, refused files are returned too.
     """
-    done = list_done(retry_refused)
+    done = {"scored"} if retry_refused else {"scored", "refused"}
     firsts: dict[str, SourceFile] = {}
     for file in files:
         if (status := statuses.get(file)) not in done:

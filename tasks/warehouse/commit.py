@@ -246,7 +246,9 @@ def commit_by(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> CommitSu
 def _commit(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> CommitSummary:
     """Insert the rows of a part into the tables, within the transaction of its commit."""
     connection.execute(_FIND_ACCEPTED)
-    _add_checks(connection, part_dir)
+    checks = part_dir / f"{CHECKS}.parquet"
+    if checks.is_file():  # an older version recorded them before the commit
+        connection.execute(_ADD_CHECKS.format(checks=quote_sql(glob.escape(str(checks.absolute())))))
     [(has_later, has_full_exports, has_beginnings, has_forgotten)] = connection.execute(
         _HAS_SPECIAL
     ).fetchall()
@@ -308,14 +310,6 @@ def _open_part(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> None:
         # An older version wrote files without the columns that came later.
         nulls = "".join(f", NULL::{LATER_COLUMNS[name]} AS {name}" for name in missing)
         connection.execute(f"CREATE TEMP VIEW part_{table} AS SELECT *{nulls} FROM read_parquet({pattern})")  # noqa: S608
-
-
-def _add_checks(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> None:
-    """Insert the results of the part's checks, which an older version recorded before the commit."""
-    path = part_dir / f"{CHECKS}.parquet"
-    if path.is_file():
-        pattern = quote_sql(glob.escape(str(path.absolute())))
-        connection.execute(_ADD_CHECKS.format(checks=pattern))
 
 
 def _keep_forgotten(connection: duckdb.DuckDBPyConnection, has_beginnings: bool) -> None:

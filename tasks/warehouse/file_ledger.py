@@ -193,11 +193,6 @@ def list_earlier(warehouse: Path, sources: Collection[str], uris: Collection[str
         return [EarlierFile(*row) for row in connection.execute(_LIST_EARLIER, found).fetchall()]
 
 
-def list_done(retry_refused: bool) -> set[str | None]:
-    """Return the statuses of contents that are not read; refused ones are where they are to be tried again."""
-    return {"scored"} if retry_refused else {"scored", "refused"}
-
-
 def record_seen(warehouse: Path, files: Sequence[SourceFile]) -> None:
     """Record size, modification time, ETag and content of each file, seen just now; one row per uri."""
     if not files:
@@ -212,7 +207,9 @@ def _list_ledger_columns(files: Sequence[FoundFile] | Sequence[SourceFile]) -> l
     return [
         [file.uri for file in files],
         [file.size for file in files],
-        [_wrap_time(file.mtime_ns) for file in files],
+        # A signed 64-bit number of ns holds the years 1678 to 2262. Only times that are a multiple of 584 years apart
+        # become equal, so that a changed file is still noticed.
+        [(file.mtime_ns + 2**63) % 2**64 - 2**63 for file in files],
         [file.etag for file in files],
     ]
 
@@ -238,11 +235,3 @@ def list_files_without_scores(
         WHERE rows_read = 0 OR rows_read = rows ORDER BY uri
     """
     return connection.execute(query, {"runs": list(run_ids)}).fetchall()
-
-
-def _wrap_time(mtime_ns: int) -> int:
-    """Return a file's time for the ledger: ns, wrapped to a signed 64-bit number, which holds the years 1678 to 2262.
-
-    Only times that are a multiple of 584 years apart become equal, so that a changed file is still noticed.
-    """
-    return (mtime_ns + 2**63) % 2**64 - 2**63

@@ -223,8 +223,12 @@ def read_champion(connection: duckdb.DuckDBPyConnection) -> PromotedModel | None
 
 def _pick_columns(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return the columns of `models` from the facts of a bundle, the key first."""
-    prints, metrics, rows = facts["fingerprints"], facts["metrics"], facts["rows"]
-    everything = {"evaluations": metrics, "history": facts["history"], "baseline": facts["baseline"]}
+    prints, metrics, rows, own = facts["fingerprints"], facts["metrics"], facts["rows"], facts.get("own")
+    in_json = {
+        "hyper_parameters": facts["hyper_parameters"],
+        "metrics": {"evaluations": metrics, "history": facts["history"], "baseline": facts["baseline"]},
+        "versions": facts["versions"],
+    }
     return {
         "model_id": facts["model_id"],
         "variant": facts["variant"],
@@ -241,18 +245,11 @@ def _pick_columns(facts: Mapping[str, Any]) -> dict[str, Any]:
         "test_accuracy_unseen_texts": metrics["test_unseen_texts"]["accuracy"],
         "baseline_test_accuracy": facts["baseline"]["test_accuracy"],
         **_pick_ratings(facts),
-        "hyper_parameters": _format_json(facts["hyper_parameters"]),
-        "metrics": _format_json(everything),
-        "versions": _format_json(facts["versions"]),
+        **{name: json.dumps(drop_nan(value), allow_nan=False) for name, value in in_json.items()},
         "trained_at": facts["trained_at"],
-        "own_labels_until": _find_learnt_until(facts),
+        # Until when labels of sources may have been learnt from; None where none changed a score.
+        "own_labels_until": facts["trained_at"] if own and own["base"] != facts["model_id"] else None,
     }
-
-
-def _find_learnt_until(facts: Mapping[str, Any]) -> str | None:
-    """Return until when labels of sources may have been learnt from, in ISO format; None where none changed a score."""
-    own = facts.get("own")
-    return facts["trained_at"] if own and own["base"] != facts["model_id"] else None
 
 
 def _pick_ratings(facts: Mapping[str, Any]) -> dict[str, float | None]:
@@ -275,8 +272,3 @@ def _pick_metrics(split: str, evaluation: Mapping[str, Any]) -> dict[str, float 
         "ece": evaluation["calibration_error"],
     }
     return {f"{split}_{name}": drop_nan(value) for name, value in figures.items()}
-
-
-def _format_json(value: Any) -> str:
-    """Return facts of a model as JSON for a column of the registry."""
-    return json.dumps(drop_nan(value), allow_nan=False)

@@ -79,20 +79,6 @@ class Attempt:
     """The user who promotes the model even if the gate refuses it; None to obey the gate."""
 
 
-@dataclass(frozen=True)
-class DecisionRecord:
-    """A decision of the gate on a model, as it is recorded."""
-
-    decision: Decision
-    model_id: str
-    compared_with: str | None
-    """The champion that the model was compared with; None if there was none."""
-    mode: str
-    """One of `models.evaluation.gate.PROMOTE_MODES`."""
-    run_id: str | None = None
-    """The training run that made the model."""
-
-
 def promote(home: Home, attempt: Attempt, judge: Judge) -> Decision:
     """Change the champion in the database to a recorded model if its bundle may score and the gate passes.
 
@@ -108,30 +94,23 @@ def promote(home: Home, attempt: Attempt, judge: Judge) -> Decision:
         if present is not None:
             checks = (*checks, *judge_shadow(home.warehouse, attempt.model_id, present.model_id))
         require_fingerprint(folder, fingerprint)  # once more, since the comparison takes a while
-        mode, decision = _decide(attempt, checks)
+        attempt, decision = _decide(attempt, checks)
     except BundleError as error:
-        mode, decision = attempt.mode, _refuse(str(error))
-    compared_with = present.model_id if present else None
-    record_decision(
-        home.warehouse, DecisionRecord(decision, attempt.model_id, compared_with, mode, attempt.run_id)
-    )
+        refused = GateCheck(GOLDEN, False, str(error))
+        decision = Decision(False, str(error), (refused,))
+    record_decision(home.warehouse, attempt, decision, present.model_id if present else None)
     return decision
 
 
-def _decide(attempt: Attempt, checks: Sequence[GateCheck]) -> tuple[str, Decision]:
-    """Return the mode and decision that the database records of a promotion; the user's reason replaces the gate's."""
+def _decide(attempt: Attempt, checks: Sequence[GateCheck]) -> tuple[Attempt, Decision]:
+    """Return the attempt and decision that the database records; the user's reason replaces the gate's."""
     decision = decide_promotion(attempt.mode, checks)
     if decision.promote:
-        return attempt.mode, replace(decision, reason=attempt.reason or decision.reason)
+        return attempt, replace(decision, reason=attempt.reason or decision.reason)
     if attempt.forced_by is None:
-        return attempt.mode, decision
+        return attempt, decision
     why = f"{attempt.reason or f'forced by {attempt.forced_by}'} (the gate refused it: {decision.reason})"
-    return "always", replace(decision, promote=True, reason=why)
-
-
-def _refuse(reason: str) -> Decision:
-    """Return the decision that refuses a promotion since the model's bundle may not score."""
-    return Decision(False, reason, (GateCheck(GOLDEN, False, reason),))
+    return replace(attempt, mode="always"), replace(decision, promote=True, reason=why)
 
 
 def go_back(home: Home, reason: str, model_id: str | None = None) -> PromotedModel:
@@ -139,7 +118,8 @@ def go_back(home: Home, reason: str, model_id: str | None = None) -> PromotedMod
 
     Raises `BundleError` if its bundle may not score, `WarehouseError` if there is no such earlier champion.
     """
-    target = find_rollback_target(home.warehouse, model_id)
+    with open_warehouse(home.warehouse, write=False) as connection:
+        target = read_promoted(connection, _choose_rollback(connection, model_id)[0])
     try:
         load_blessed_scorer(home.bundles / target.model_id, target.bundle_fingerprint)
     except BundleError as error:
@@ -148,15 +128,19 @@ def go_back(home: Home, reason: str, model_id: str | None = None) -> PromotedMod
     return roll_back(home.warehouse, reason, target.model_id)
 
 
-def record_decision(warehouse: Path, record: DecisionRecord) -> None:
+def record_decision(warehouse: Path, attempt: Attempt, decision: Decision, compared_with: str | None) -> None:
     """Record the checks of a decision and, if it promotes, make the model the champion, in one transaction.
 
-    Does nothing if the decision promotes the present champion. Raises `WarehouseError` if another model became the
-    champion since the comparison.
+    `compared_with` is the champion then, if there was one. Does nothing if the decision promotes the present champion.
+    Raises `WarehouseError` if another model became the champion since.
     """
-    decision, model_id, compared_with = record.decision, record.model_id, record.compared_with
+    model_id = attempt.model_id
     with open_warehouse(warehouse, write=True) as connection, begin_transaction(connection):
-        _require_recorded(connection, model_id)
+        if not connection.execute("SELECT 1 FROM models WHERE model_id = ?", [model_id]).fetchall():
+            raise WarehouseError(
+                f"No model {model_id!r} is recorded, so it can't be the champion. "
+                "Next: choose a model that `reviews models` lists, or train this one."
+            )
         champion = read_champion(connection)
         present = champion.model_id if champion else None
         if decision.promote and present == model_id:
@@ -166,25 +150,20 @@ def record_decision(warehouse: Path, record: DecisionRecord) -> None:
                 f"Another model became the champion while {model_id} was compared with {compared_with or 'none'}, so "
                 f"it is not promoted. Next: reviews models promote {model_id}"
             )
-        _add_checks(connection, record)
+        [(last,)] = connection.execute("SELECT coalesce(max(decision), 0) FROM gate_checks").fetchall()
+        common = {
+            "decision": last + 1,
+            "model_id": model_id,
+            "compared_with": compared_with,
+            "mode": attempt.mode,
+            "promoted": decision.promote,
+            "run_id": attempt.run_id,
+        }
+        for check in decision.checks:
+            figures = {name: drop_nan(value) for name, value in vars(check).items()}
+            connection.execute(_ADD_CHECK, {**common, **figures})
         if decision.promote:
             _change_champion(connection, "promote", model_id, decision.reason, compared_with)
-
-
-def _add_checks(connection: duckdb.DuckDBPyConnection, record: DecisionRecord) -> None:
-    """Record the gate's checks of a promotion."""
-    [(last,)] = connection.execute("SELECT coalesce(max(decision), 0) FROM gate_checks").fetchall()
-    common = {
-        "decision": last + 1,
-        "model_id": record.model_id,
-        "compared_with": record.compared_with,
-        "mode": record.mode,
-        "promoted": record.decision.promote,
-        "run_id": record.run_id,
-    }
-    for check in record.decision.checks:
-        figures = {name: drop_nan(value) for name, value in vars(check).items()}
-        connection.execute(_ADD_CHECK, {**common, **figures})
 
 
 def roll_back(warehouse: Path, reason: str, model_id: str | None = None) -> PromotedModel:
@@ -195,13 +174,6 @@ def roll_back(warehouse: Path, reason: str, model_id: str | None = None) -> Prom
     with open_warehouse(warehouse, write=True) as connection, begin_transaction(connection):
         target, present = _choose_rollback(connection, model_id)
         return _change_champion(connection, "rollback", target, reason, present)
-
-
-def find_rollback_target(warehouse: Path, model_id: str | None = None) -> PromotedModel:
-    """Return the champion to which `roll_back` would go back, with its last promotion; raise the same errors."""
-    with open_warehouse(warehouse, write=False) as connection:
-        target, _ = _choose_rollback(connection, model_id)
-        return read_promoted(connection, target)
 
 
 def _choose_rollback(connection: duckdb.DuckDBPyConnection, model_id: str | None) -> tuple[str, str]:
@@ -217,15 +189,6 @@ def _choose_rollback(connection: duckdb.DuckDBPyConnection, model_id: str | None
             "rolled back does not count.) Next: promote a model instead; `reviews models` lists them."
         )
     return target, present
-
-
-def _require_recorded(connection: duckdb.DuckDBPyConnection, model_id: str) -> None:
-    """Raise `WarehouseError` unless the model that a promotion names is recorded."""
-    if not connection.execute("SELECT 1 FROM models WHERE model_id = ?", [model_id]).fetchall():
-        raise WarehouseError(
-            f"No model {model_id!r} is recorded, so it can't be the champion. "
-            "Next: choose a model that `reviews models` lists, or train this one."
-        )
 
 
 def _change_champion(

@@ -23,7 +23,7 @@ from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.database import duckdb_engine, warehouse_connection
 from tasks.warehouse.database.duckdb_engine import begin_transaction
 from tasks.warehouse.database.warehouse_connection import open_warehouse
-from tasks.warehouse.promotion import DecisionRecord, record_decision, roll_back
+from tasks.warehouse.promotion import Attempt, record_decision, roll_back
 from tasks.warehouse.readings.superseding import let_count
 from tasks.warehouse.row_names import name_content
 from tasks.warehouse.shadow.record import ShadowStart, start_shadow
@@ -143,7 +143,7 @@ class History:
         """Make a model the champion."""
         self._record(model_id)
         decision = Decision(True, "better", ())
-        record_decision(self.warehouse, DecisionRecord(decision, model_id, self.champion, "always"))
+        record_decision(self.warehouse, Attempt(model_id, "always"), decision, self.champion)
         self.champion = model_id
 
     def _record(self, model_id: str) -> None:

@@ -124,10 +124,8 @@ def test_the_checks_of_a_decision_are_kept_row_by_row(warehouse: Path) -> None:
         GateCheck("log_loss", False, "higher", 0.4, 0.3, -0.2, float("nan"), 40),
         GateCheck("cost", True, "as long"),
     )
-    record_decision(
-        warehouse, DecisionRecord(Decision(False, "no better", checks), "m2", "m1", "auto", "run 1")
-    )
-    record_decision(warehouse, DecisionRecord(Decision(False, "no better", checks[1:]), "m2", "m1", "never"))
+    record_decision(warehouse, Attempt("m2", "auto", "run 1"), Decision(False, "no better", checks), "m1")
+    record_decision(warehouse, Attempt("m2", "never"), Decision(False, "no better", checks[1:]), "m1")
     same = ("m2", "m1")
     assert read_checks(warehouse) == [
         (1, "cost", *same, "auto", False, True, "as long", None, None, None, None, "run 1", None),
@@ -142,7 +140,7 @@ def test_a_decision_against_a_champion_of_before_promotes_no_one(warehouse: Path
     promote_model(warehouse, "m2", "meanwhile")
     decision = Decision(True, "better", (GateCheck("cost", True, "as long"),))
     with pytest.raises(WarehouseError, match=r"Another model became the champion.*reviews models promote m3"):
-        record_decision(warehouse, DecisionRecord(decision, "m3", "m1", "auto"))
+        record_decision(warehouse, Attempt("m3"), decision, "m1")
     assert read_checks(warehouse) == []
 
 

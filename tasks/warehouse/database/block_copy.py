@@ -112,17 +112,12 @@ def _share_lock(path: Path) -> Iterator[BinaryIO | None]:
         yield None
         return
     with file:
-        is_still = _try_to_share(file) and not name_log(path).exists() and is_at(path, file.fileno())
+        try:
+            fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # as DuckDB's readers lock it
+            is_still = is_at(path, file.fileno()) and not name_log(path).exists()
+        except (BlockingIOError, PermissionError):
+            is_still = False
         yield file if is_still else None
-
-
-def _try_to_share(file: BinaryIO) -> bool:
-    """Lock a file of DuckDB as its readers do; return False if it is open to be written."""
-    try:
-        fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    return True
 
 
 def copy_blocks(source: BinaryIO, target: BinaryIO, block_bytes: int) -> None:
@@ -163,13 +158,11 @@ def _may_be_catalog(file: BinaryIO, start: int, size: int, block_bytes: int) -> 
     """Return whether each part of a block starts as those of the catalog do; unused parts are zero."""
     blocks, part = size // block_bytes, (block_bytes - _WORD) // _PARTS // _WORD * _WORD
     words = (os.pread(file.fileno(), _WORD, start + _WORD + number * part) for number in range(_PARTS))
-    return all(_is_place(word, blocks) for word in words)
-
-
-def _is_place(word: bytes, blocks: int) -> bool:
-    """Return whether a word is a place in the catalog: a block, and in the last byte a part of it."""
-    return word == _LAST_PART or (
-        word[_WORD - 1 :] < bytes([_PARTS]) and int.from_bytes(word[:-1], "little") <= blocks
+    # A place in the catalog is a block, and in the last byte a part of it.
+    return all(
+        word == _LAST_PART
+        or (word[_WORD - 1 :] < bytes([_PARTS]) and int.from_bytes(word[:-1], "little") <= blocks)
+        for word in words
     )
 
 
@@ -186,11 +179,6 @@ def is_truncated(path: Path) -> bool:
 
 
 def is_same_database(path: Path, other: Path) -> bool:
-    """Return whether two files are states of one database."""
-    return read_identity(path) == read_identity(other)
-
-
-def read_identity(path: Path) -> bytes:
-    """Return the first header of a DuckDB file, which has a random number of the database and never changes."""
-    with path.open("rb") as file:
-        return file.read(HEADER_BYTES)
+    """Return whether two files are states of one database: its first header has a random number and never changes."""
+    with path.open("rb") as one, other.open("rb") as another:
+        return one.read(HEADER_BYTES) == another.read(HEADER_BYTES)

@@ -90,20 +90,14 @@ def read_state(connection: duckdb.DuckDBPyConnection) -> tuple[int, str | None]:
     try:
         found = connection.execute("SELECT version, views_sha256 FROM schema_migrations").fetchall()
     except duckdb.CatalogException:
-        _require_no_tables(connection)
+        query = "SELECT table_name FROM duckdb_tables() WHERE NOT internal AND NOT temporary ORDER BY ALL"
+        if tables := [name for (name,) in connection.execute(query).fetchall()]:
+            raise WarehouseError(
+                f"The database has tables ({', '.join(tables[:5])}) but no table schema_migrations: another "
+                "program made it. Next: move it elsewhere; a new one is created in its place."
+            ) from None
         return 0, None
     return max(found, default=(0, None))
-
-
-def _require_no_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """Raise `WarehouseError` if a database without migrations has tables: it is of another program."""
-    query = "SELECT table_name FROM duckdb_tables() WHERE NOT internal AND NOT temporary ORDER BY ALL"
-    tables = [name for (name,) in connection.execute(query).fetchall()]
-    if tables:
-        raise WarehouseError(
-            f"The database has tables ({', '.join(tables[:5])}) but no table schema_migrations: another "
-            "program made it. Next: move it elsewhere; a new one is created in its place."
-        )
 
 
 @cache

@@ -5,8 +5,6 @@ no more, but stays as history. Which files are before it is their order of arriv
 (`tasks/warehouse/latest_scores.py`).
 """
 
-from dataclasses import dataclass
-
 import duckdb
 
 from tasks.support.refusals import refusal
@@ -79,17 +77,6 @@ SELECT DISTINCT source_sha256, is_scored FROM files JOIN last USING (source) WHE
 """  # noqa: S608 (our own names)
 
 
-@dataclass(frozen=True)
-class _Export:
-    """A new full export, which no model has scored before."""
-
-    source_sha256: str
-    source: str
-    uri: str
-    share: float
-    reviews: int
-
-
 def find_full_exports(connection: duckdb.DuckDBPyConnection) -> None:
     """Store the full exports with reviews among the accepted files of a part in the temporary table `full_exports`.
 
@@ -97,26 +84,22 @@ def find_full_exports(connection: duckdb.DuckDBPyConnection) -> None:
     """
     connection.execute(_FIND_ARRIVING)
     connection.execute(_FIND_EXPORTS)
-    new = [_Export(*row) for row in connection.execute(_LIST_NEW).fetchall()]
+    new = connection.execute(_LIST_NEW).fetchall()
     last = {source: rest for source, *rest in connection.execute(_FIND_LAST).fetchall()} if new else {}
-    for export in new:
-        uri, reviews = last.get(export.source, (None, 0))
-        if export.reviews < export.share * reviews:
-            _refuse(connection, export, f"{count(reviews, 'review')} of {uri}")
-        elif export.reviews:
-            last[export.source] = [export.uri, export.reviews]
+    for source_sha256, source, uri, share, reviews in new:
+        last_uri, last_reviews = last.get(source, (None, 0))
+        if reviews < share * last_reviews:
+            error = refusal(
+                "export_too_small",
+                f"it has {count(reviews, 'review')}, less than {share:.0%} of the {count(last_reviews, 'review')} of "
+                f"{last_uri}, which it would replace",
+            )
+            named = {"rule": error.rule, "detail": error.detail, "source_sha256": source_sha256}
+            connection.execute(_REFUSE, named)
+            connection.execute("DELETE FROM full_exports WHERE source_sha256 = ?", [source_sha256])
+        elif reviews:
+            last[source] = [uri, reviews]
     connection.execute("DELETE FROM full_exports WHERE reviews IS NULL")
-
-
-def _refuse(connection: duckdb.DuckDBPyConnection, export: _Export, last: str) -> None:
-    """Refuse a full export that is far smaller than the `last` one."""
-    error = refusal(
-        "export_too_small",
-        f"it has {count(export.reviews, 'review')}, less than {export.share:.0%} of the {last}, which it would replace",
-    )
-    named = {"rule": error.rule, "detail": error.detail, "source_sha256": export.source_sha256}
-    connection.execute(_REFUSE, named)
-    connection.execute("DELETE FROM full_exports WHERE source_sha256 = ?", [export.source_sha256])
 
 
 def replace_files(connection: duckdb.DuckDBPyConnection, exports: str) -> int:

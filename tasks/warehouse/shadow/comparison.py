@@ -5,8 +5,6 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from models.evaluation.gate import GateCheck, OwnTraffic, judge_own_traffic
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 
@@ -15,18 +13,21 @@ Row = dict[str, Any]
 
 READ_COMPARISONS = "SELECT * FROM shadow_comparison WHERE model_id = $model_id ORDER BY source NULLS FIRST"
 """SQL: a model beside each other that scored its reviews: the rows over all sources, then those of each source."""
-READ_COMPARISON = """
-SELECT * FROM shadow_comparison WHERE model_id = $model_id AND compared_with = $compared_with
-ORDER BY source NULLS FIRST
+_READ_OVERALL = """
+SELECT * FROM shadow_comparison WHERE model_id = $model_id AND compared_with = $compared_with AND source IS NULL
 """
-"""SQL: of two models the row over all sources, then the rows of each source; none if they have no review in common."""
+"""SQL: of two models the row over all sources; none if they have no review in common."""
 
 
 def judge_shadow(warehouse: Path, model_id: str, compared_with: str) -> tuple[GateCheck, ...]:
     """Return the gate's check of a model on own traffic against another; none where it was no shadow beside it."""
     with open_warehouse(warehouse, write=False) as connection:
-        rows = _read_comparison(connection, model_id, compared_with)
-    return tuple(map(judge_row, rows[:1]))
+        # Most models were no shadow: then nothing is read of the scores.
+        if not connection.execute("FROM shadow_files WHERE model_id = ? LIMIT 1", [model_id]).fetchall():
+            return ()
+        found = connection.execute(_READ_OVERALL, {"model_id": model_id, "compared_with": compared_with})
+        names = [column[0] for column in found.description or []]
+        return tuple(judge_row(dict(zip(names, row, strict=True))) for row in found.fetchall())
 
 
 def choose_rows(rows: Sequence[Row], champion: str | None) -> list[Row]:
@@ -39,13 +40,3 @@ def choose_rows(rows: Sequence[Row], champion: str | None) -> list[Row]:
 def judge_row(overall: Row) -> GateCheck:
     """Return the gate's check for the row over all sources."""
     return judge_own_traffic(OwnTraffic(**{each.name: overall[each.name] for each in fields(OwnTraffic)}))
-
-
-def _read_comparison(connection: duckdb.DuckDBPyConnection, model_id: str, compared_with: str) -> list[Row]:
-    """Return the rows of `READ_COMPARISON`."""
-    # Most models were no shadow: then nothing is read of the scores.
-    if not connection.execute("FROM shadow_files WHERE model_id = ? LIMIT 1", [model_id]).fetchall():
-        return []
-    found = connection.execute(READ_COMPARISON, {"model_id": model_id, "compared_with": compared_with})
-    names = [column[0] for column in found.description or []]
-    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]

@@ -8,25 +8,11 @@ import glob
 from dataclasses import dataclass
 from pathlib import Path
 
+from data_contracts.scored_reviews import SCORED_SCHEMA
 from data_contracts.storage.faults import pass_fault_point
 from tasks.warehouse.database.duckdb_engine import begin_transaction, quote_sql
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.shadow.sums import renew_shadow_sums
-
-SCORE_COLUMNS = (
-    "source_sha256",
-    "row_number",
-    "model_id",
-    "score",
-    "sentiment",
-    "predicted_rating",
-    "token_count",
-    "oov_rate",
-    "truncated",
-    "run_id",
-    "scored_at",
-)
-"""The columns of `shadow_scores`, which are those of a score in a part."""
 
 _FIND_ACCEPTED = """
 CREATE TEMP TABLE accepted AS
@@ -37,7 +23,7 @@ ANTI JOIN (FROM shadow_files WHERE model_id = $model_id) AS done USING (source_s
 # Rows that were forgotten while the shadow scored have no text any more.
 _ADD_SCORES = f"""
 INSERT INTO shadow_scores
-SELECT {", ".join(SCORE_COLUMNS)} FROM read_parquet({{scores}})
+SELECT {", ".join(SCORED_SCHEMA.names)} FROM read_parquet({{scores}})
 SEMI JOIN accepted USING (source_sha256) SEMI JOIN source_reviews USING (source_sha256, row_number)
 """  # noqa: S608 (our own names)
 _ENTER_IN_LEDGER = """

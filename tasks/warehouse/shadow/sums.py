@@ -62,7 +62,7 @@ _FIND_SHADOWED = """
 CREATE OR REPLACE TEMP TABLE shadowed_files AS
 SELECT DISTINCT source_sha256 FROM shadow_files SEMI JOIN {files} AS changed USING (source_sha256)
 """
-_ADD = "INSERT INTO shadow_sums BY NAME {definition}"
+_ADD = f"INSERT INTO shadow_sums BY NAME {_DEFINITION}"
 _EXACT = [f"defined.{name} IS DISTINCT FROM kept.{name}" for name in (*_COUNTS, "titles")]
 # They are added up in another order, so they may differ by their last digits.
 _CLOSE = [
@@ -77,20 +77,15 @@ WHERE {" OR ".join(["copies IS DISTINCT FROM 1", *_EXACT, *_CLOSE])}
 """SQL: the files and pairs of models of which the sums differ from their definition."""
 
 
-def define_shadow_sums(shadow: str, scores: str, texts: str) -> str:
-    """Return the query for the sums of the scores in `shadow` beside those in `scores`, of the rows in `texts`."""
-    return _DEFINITION.format(shadow=shadow, scores=scores, texts=texts)
-
-
 def renew_shadow_sums(connection: duckdb.DuckDBPyConnection, files: str) -> None:
     """Make the sums of the files in the table `files` anew, of which scores came or went."""
     if connection.execute(_FIND_SHADOWED.format(files=files)).fetchall() == [(0,)]:
         return
     connection.execute("DELETE FROM shadow_sums WHERE source_sha256 IN (FROM shadowed_files)").fetchall()
-    connection.execute(_ADD.format(definition=define_shadow_sums(**_OF_FILES)))
+    connection.execute(_ADD.format(**_OF_FILES))
 
 
 def rebuild_shadow_sums(connection: duckdb.DuckDBPyConnection) -> None:
     """Set the table, as it is defined."""
     connection.execute("DELETE FROM shadow_sums")
-    connection.execute(_ADD.format(definition=define_shadow_sums(**_ALL)))
+    connection.execute(_ADD.format(**_ALL))
