@@ -40,12 +40,9 @@ def check_chunk(chunk: pa.Table, limits: RowLimits, run_id: str, tally: Tally, w
     measures = measure_rows(chunk, mark_texts_with_words(chunk["text"]))
     checks, broken = check_rows(measures, limits)
     tally.checks.extend(checks)
-    bad = np.zeros(len(chunk), dtype=bool)
-    bad[list(broken)] = True
     counted = pc.value_counts(chunk["source_sha256"]).to_pylist()
     tally.rows_read.update({each["values"]: each["counts"] for each in counted})
-    quarantine_chunk_rows(chunk, broken, run_id, tally, write)
-    return chunk.filter(pa.array(~bad)) if broken else chunk
+    return set_aside(chunk, broken, run_id, tally, write)
 
 
 def check_language(good: pa.Table, catalogue: Catalogue, run_id: str, tally: Tally, write: Write) -> pa.Table:
@@ -66,7 +63,7 @@ def check_language(good: pa.Table, catalogue: Catalogue, run_id: str, tally: Tal
     positions = zip(np.flatnonzero(~english).tolist(), others["uri"], strict=True)
     aside = [position for position, uri in positions if uri in refusing]
     reason = (NOT_ENGLISH, SCORING_RULES[NOT_ENGLISH])
-    return _set_aside(good, dict.fromkeys(aside, reason), run_id, tally, write)
+    return set_aside(good, dict.fromkeys(aside, reason), run_id, tally, write)
 
 
 def note_first_rows(chunk: pa.Table, tally: Tally) -> None:
@@ -102,7 +99,7 @@ def check_values(good: pa.Table, catalogue: Catalogue, run_id: str, tally: Tally
                 tally.refused.setdefault(row["source_sha256"], refusal("values_not_read", problem))
             elif wanted[row["uri"]] == "quarantine":
                 broken.setdefault(place, (rule, f"{value}: {SCORING_RULES[rule]}"))
-    return _set_aside(good, broken, run_id, tally, write)
+    return set_aside(good, broken, run_id, tally, write)
 
 
 def _show_value(extra: str, column: str) -> str:
@@ -112,27 +109,19 @@ def _show_value(extra: str, column: str) -> str:
     return f"'{escape_controls(value[:VALUE_SHOWN])}{cut}'"
 
 
-def _set_aside(
-    good: pa.Table, broken: Mapping[int, tuple[str, str]], run_id: str, tally: Tally, write: Write
+def set_aside(
+    rows: pa.Table, broken: Mapping[int, tuple[str, str]], run_id: str, tally: Tally, write: Write
 ) -> pa.Table:
-    """Write rows of a chunk to the quarantine; return the others."""
+    """Write the bad rows to the quarantine and count them; return the others.
+
+    `broken` maps positions to rule and detail.
+    """
     if not broken:
-        return good
-    quarantine_chunk_rows(good, broken, run_id, tally, write)
-    kept = np.ones(len(good), dtype=bool)
-    kept[list(broken)] = False
-    return good.filter(pa.array(kept))
-
-
-def quarantine_chunk_rows(
-    chunk: pa.Table, broken: Mapping[int, tuple[str, str]], run_id: str, tally: Tally, write: Write
-) -> None:
-    """Write the bad rows of a chunk to the quarantine and count them; `broken` maps positions to rule and detail."""
-    if broken:
-        rows = make_quarantine_rows(chunk, broken, run_id, datetime.now(UTC))
-        write("quarantined_rows", rows)
-        tally.bytes_kept.update(measure_bad_rows(rows))
-    sources, numbers = chunk["source_sha256"], chunk["row_number"]
+        return rows
+    quarantined = make_quarantine_rows(rows, broken, run_id, datetime.now(UTC))
+    write("quarantined_rows", quarantined)
+    tally.bytes_kept.update(measure_bad_rows(quarantined))
+    sources, numbers = rows["source_sha256"], rows["row_number"]
     for position, (rule, detail) in broken.items():
         source = sources[position].as_py()
         tally.rows_quarantined[source] += 1
@@ -142,3 +131,6 @@ def quarantine_chunk_rows(
             continue
         tally.rows_broken[source][rule] += 1
         tally.first_bad.setdefault(source, f"row {numbers[position].as_py()} ({rule}): {detail}")
+    kept = np.ones(len(rows), dtype=bool)
+    kept[list(broken)] = False
+    return rows.filter(pa.array(kept))

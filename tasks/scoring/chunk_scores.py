@@ -66,8 +66,7 @@ def score_in_background(
                 yield waiting.popleft().result()
             if len(chunk):
                 encoded = encoding.submit(encode_texts, scorer, chunk["text"].combine_chunks())
-                score = partial(_score_every_row if every_row else _score_chunk, scorer, run_id, chunk)
-                waiting.append(scoring.submit(score, encoded.result, datetime.now(UTC)))
+                waiting.append(scoring.submit(_score_chunk, scorer, run_id, chunk, encoded.result, every_row))
         while waiting:
             yield waiting.popleft().result()
 
@@ -75,28 +74,25 @@ def score_in_background(
 def score_chunk(scorer: Scorer, run_id: str, good: pa.Table, every_row: bool = False) -> ScoredChunk:
     """Score a chunk of at least one row in this thread, as `score_in_background` scores its chunks."""
     encode = partial(encode_texts, scorer, good["text"].combine_chunks())
-    score = _score_every_row if every_row else _score_chunk
-    return score(scorer, run_id, good, encode, datetime.now(UTC))
-
-
-def _score_every_row(
-    scorer: Scorer, run_id: str, rows: pa.Table, find_encoded: Callable[[], EncodedTexts], now: datetime
-) -> ScoredChunk:
-    """Score a chunk, of which no row is set aside."""
-    return ScoredChunk(rows, score_rows(scorer, run_id, rows, now, find_encoded()), {})
+    return _score_chunk(scorer, run_id, good, encode, every_row)
 
 
 def _score_chunk(
-    scorer: Scorer, run_id: str, good: pa.Table, find_encoded: Callable[[], EncodedTexts], now: datetime
+    scorer: Scorer, run_id: str, good: pa.Table, find_encoded: Callable[[], EncodedTexts], every_row: bool
 ) -> ScoredChunk:
     """Score a chunk; if the scorer fails on it, split it again and again until each failing row is found.
 
-    Raises the first error if the rows are not its cause: if more than `MOST_FAILED_ROWS` fail, or a plain text too.
+    With `every_row`, no row is set aside. Raises the first error then, or if the rows are not its cause: if more than
+    `MOST_FAILED_ROWS` fail, or a plain text too.
     """
+    now = datetime.now(UTC)
     try:
-        return _exclude_unknown_rows(good, score_rows(scorer, run_id, good, now, find_encoded()), {})
+        scores = score_rows(scorer, run_id, good, now, find_encoded())
+        return ScoredChunk(good, scores, {}) if every_row else _exclude_unknown_rows(good, scores, {})
     except Exception as error:  # whatever the libraries raise, a row may be the cause
         stop_if_interrupted(error)
+        if every_row:
+            raise
         first = error
     scored: list[pa.Table] = []
     failed: dict[int, tuple[str, str]] = {}

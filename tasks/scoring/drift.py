@@ -23,16 +23,6 @@ SELECT DISTINCT source FROM scored_files WHERE run_id = ANY($runs::VARCHAR[]) AN
 """
 
 
-def _find_drift(connection: duckdb.DuckDBPyConnection, run_ids: Collection[str]) -> list[MeasuredDrift]:
-    """Return the drift of each measure, by run, model and source; empty if there is nothing to compare with."""
-    # One run at a time: with a constant run id DuckDB does not compute the view for every other run.
-    compared = [
-        run_id for run_id in run_ids if connection.execute(_MAY_COMPARE, [run_id]).fetchall() != [(0,)]
-    ]
-    found = [connection.execute(_FIND_DRIFT, [run_id]).fetchall() for run_id in compared]
-    return [MeasuredDrift(*row) for rows in found for row in rows]
-
-
 def judge_drift(
     connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Collection[str]
 ) -> list[CheckResult]:
@@ -42,7 +32,13 @@ def judge_drift(
     Of a measure in which several runs have drifted, the first of them is judged: a run that commits parts of an earlier
     one says it once.
     """
-    found = _find_drift(connection, run_ids)
+    # One run at a time: with a constant run id DuckDB does not compute the view for every other run.
+    found = [
+        MeasuredDrift(*row)
+        for run_id in run_ids
+        if connection.execute(_MAY_COMPARE, [run_id]).fetchall() != [(0,)]
+        for row in connection.execute(_FIND_DRIFT, [run_id]).fetchall()
+    ]
     if not found:
         return []
     results = accept_findings(home, check_drift(found), list_sources(connection, run_ids))

@@ -85,9 +85,12 @@ def record_refusal(file: SourceFile, refusal: FileRefusedError, tally: Tally) ->
     """Record that a file is refused; postpone it if it could not be read, since that says nothing of its content."""
     refusal = name_file(file, refusal)
     if refusal.rule in WAITING_RULES:
-        tally.postponed[file.source_sha256] = SkippedFile(
-            file.uri, f"{refusal.detail} {say_what_waits(file)}"
-        )
+        waits = "It waits for the next run."
+        if file.was_refused:
+            waits = "It stays refused until `reviews score FILE`, or a rescan of its source, can read it."
+        elif file.source_sha256 != name_content(file.source_sha256):
+            waits = "It keeps the reading that it has."
+        tally.postponed[file.source_sha256] = SkippedFile(file.uri, f"{refusal.detail} {waits}")
     else:
         tally.refused[file.source_sha256] = refusal
 
@@ -99,23 +102,14 @@ def name_file(file: SourceFile, refusal: FileRefusedError) -> FileRefusedError:
     return FileRefusedError(refusal.rule, refusal.detail.replace("reviews sources init NAME FILE", command))
 
 
-def say_what_waits(file: SourceFile) -> str:
-    """Return what becomes of a file that could not be read: nothing, if it was scored or refused before."""
-    if file.was_refused:
-        return "It stays refused until `reviews score FILE`, or a rescan of its source, can read it."
-    is_later = file.source_sha256 != name_content(file.source_sha256)
-    return "It keeps the reading that it has." if is_later else "It waits for the next run."
-
-
 def judge_file(file: SourceFile, tally: Tally, limits: FileLimits) -> FileOutcome:
     """Decide the outcome of a file that was read: refused by the reader, for its bad or its few rows, else scored."""
     source = file.source_sha256
     counts = (tally.rows_read[source], tally.rows_quarantined[source])
-    refused = (
-        tally.refused.get(source)
-        or _refuse_for_bad_rows(source, tally, limits)
-        or _refuse_for_few_rows(counts[0], limits)
-    )
+    refused = tally.refused.get(source) or _refuse_for_bad_rows(source, tally, limits)
+    if refused is None and counts[0] < limits.fewest_rows:
+        few = f"it has {count(counts[0], 'row')}, fewer than {limits.fewest_rows:,}"
+        refused = refusal("too_few_rows", few)
     if refused is None:
         return FileOutcome(file, "scored", None, None, *counts)
     return FileOutcome(file, "refused", refused.rule, refused.detail, *counts)
@@ -132,13 +126,6 @@ def _refuse_for_bad_rows(source: str, tally: Tally, limits: RowLimits) -> FileRe
     return refusal(
         "too_many_bad_rows", (f"{problem}. The first is {first}" if first else problem).rstrip(".")
     )
-
-
-def _refuse_for_few_rows(rows_read: int, limits: FileLimits) -> FileRefusedError | None:
-    """Return the error that refuses a file for its number of rows; None if they are enough."""
-    if rows_read >= limits.fewest_rows:
-        return None
-    return refusal("too_few_rows", f"it has {count(rows_read, 'row')}, fewer than {limits.fewest_rows:,}")
 
 
 def make_ledger_entry(outcome: FileOutcome) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from tasks.scoring.chunk_checks import (
     check_language,
     check_values,
     note_first_rows,
-    quarantine_chunk_rows,
+    set_aside,
 )
 from tasks.scoring.chunk_scores import ScoreChunks, ScoredChunk, score_in_background
 from tasks.scoring.chunks import read_chunks
@@ -69,15 +69,8 @@ def score_group(
 
     A refused file is an outcome, not an error. The caller judges the checks, then calls `keep_part`.
     """
-    part = start_part(job.run.home.parts, job.load_scorer().model_id, files)
-    return _score_into(part, job, files, report)
-
-
-def _score_into(
-    part: Part, job: ScoringJob, files: Sequence[SourceFile], report: Callable[[int], None]
-) -> GroupOutcome:
-    """Read, check and score a group of files into an empty part."""
     scorer, run_id = job.load_scorer(), job.run.run_id
+    part = start_part(job.run.home.parts, scorer.model_id, [file.source_sha256 for file in files])
     tally, choose_limits = Tally(), partial(choose_file_limits, job.catalogue, job.limits)
     with open_part(part) as write:
         for chunk in job.score_chunks(scorer, run_id, _read_good(job, files, tally, write, report)):
@@ -89,11 +82,16 @@ def _score_into(
             {**make_ledger_entry(each), **job.catalogue.describe(each.source.uri)} for each in outcomes
         ]
         write("scored_files", make_ledger_rows(entries, scorer.model_id, run_id))
+    scored = [each for each in outcomes if each.status == "scored"]
+    counts = (
+        {each.source.source_sha256: each.rows_read for each in scored},
+        {each.source.source_sha256: each.rows_quarantined for each in scored},
+    )
     checks = (
         *_accept_values(job.catalogue, outcomes, merge_results(tally.checks)),
         *_check_columns(outcomes, tally),
         *_check_languages(job.catalogue, outcomes, tally),
-        *_check_group(part, outcomes),
+        *check_part(part, *counts),
     )
     return GroupOutcome(part, outcomes, tuple(tally.postponed.values()), checks)
 
@@ -133,11 +131,7 @@ def _keep_chunk(job: ScoringJob, chunk: ScoredChunk, tally: Tally, write: Write)
         tally.refused.setdefault(
             source, refusal("workers_killed", "its texts ended several workers, alone too")
         )
-    good = chunk.rows
-    if chunk.unscored:
-        quarantine_chunk_rows(good, chunk.unscored, job.run.run_id, tally, write)
-        kept = [position for position in range(len(good)) if position not in chunk.unscored]
-        good = good.take(pa.array(kept, pa.int64()))  # Arrow can't infer the type of an empty list
+    good = set_aside(chunk.rows, chunk.unscored, job.run.run_id, tally, write)
     write("source_reviews", make_source_rows(good))
     write("scored_reviews", chunk.scored)
 
@@ -185,11 +179,3 @@ def _check_languages(
             counts = (outcome.rows_read, tally.rows_not_english[sha256])
             results.append(judge_language((sha256, source.name), *counts, source.other_languages))
     return results
-
-
-def _check_group(part: Part, outcomes: Sequence[FileOutcome]) -> list[CheckResult]:
-    """Check the scores of a group's files that were not refused against the contract `scored_reviews`."""
-    scored = [each for each in outcomes if each.status == "scored"]
-    rows_read = {each.source.source_sha256: each.rows_read for each in scored}
-    rows_quarantined = {each.source.source_sha256: each.rows_quarantined for each in scored}
-    return check_part(part, rows_read, rows_quarantined)

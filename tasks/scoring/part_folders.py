@@ -10,7 +10,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -30,14 +29,6 @@ Write = Callable[[str, pa.Table], None]
 """Called with a table's name and rows: appends the rows to the file of that name in a part."""
 
 
-class PartSource(Protocol):
-    """A source file of a part, identified by the sha256 of its bytes."""
-
-    @property
-    def source_sha256(self) -> str:
-        """The sha256 in hex."""
-
-
 @dataclass(frozen=True)
 class Part:
     """The two paths of a part."""
@@ -48,15 +39,9 @@ class Part:
     """The folder from then on."""
 
 
-def name_part(model_id: str, files: Sequence[PartSource]) -> str:
-    """Return the name of a part: a digest of the model and the content of its files."""
-    content = "\n".join([model_id, *(file.source_sha256 for file in files)])
-    return sha256(content.encode()).hexdigest()[:24]
-
-
-def start_part(parts_dir: Path, model_id: str, files: Sequence[PartSource]) -> Part:
-    """Create the empty temporary folder in which the part of these files is built."""
-    folder = parts_dir / name_part(model_id, files)
+def start_part(parts_dir: Path, model_id: str, sources: Sequence[str]) -> Part:
+    """Create the empty temporary folder in which the part of files is built, named by the model and their sha256."""
+    folder = parts_dir / sha256("\n".join([model_id, *sources]).encode()).hexdigest()[:24]
     return Part(start_folder(folder), folder)
 
 

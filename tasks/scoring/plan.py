@@ -175,7 +175,11 @@ def find_pending_files(home: Home, request: ScoringRequest, record: bool) -> Pen
     `record`, each new sha256 is stored in the warehouse, so that later runs need not read these files.
     """
     if request.rescan is not None:
-        return _find_rescanned(home, request.rescan)
+        from tasks.sources.rescanning import plan_rescan
+
+        rescan = plan_rescan(home, request.rescan)
+        why = (OTHER_PROFILE,) * len(rescan.files)
+        return PendingFiles(rescan.files_found, rescan.files, why, rescan.skipped, None, rescan)
     findings = _find_files(home.inbox, request)
     seen_files = read_seen_files(home.warehouse, findings.files)
     known, unread = _hash_unknown(findings.files, seen_files)
@@ -184,7 +188,8 @@ def find_pending_files(home: Home, request: ScoringRequest, record: bool) -> Pen
         stored = find_arrivals(home, request.store, request.named_objects, request.since_ns)
     if not request.named:
         stored = _leave_refused(home, stored)
-    unrecorded = [file for file in known if _is_unrecorded(seen_files.get(file.uri))]
+    recorded = {uri for uri, seen in seen_files.items() if seen.is_unchanged and not seen.is_stale}
+    unrecorded = [file for file in known if file.uri not in recorded]
     before = {uri: seen.source_sha256 for uri, seen in seen_files.items()}
     come = [file for file in known if file.source_sha256 != before.get(file.uri)]
     asked = {file.source_sha256 for file in come}
@@ -192,8 +197,8 @@ def find_pending_files(home: Home, request: ScoringRequest, record: bool) -> Pen
     if record:
         beginnings = settle_returned(home, come, ledger.statuses, request.source)
         record_seen(home.warehouse, [*unrecorded, *stored.stale])
-    recorded = {**{seen.source_sha256: seen.status for seen in seen_files.values()}, **ledger.statuses}
-    statuses = find_statuses(home, known, recorded)
+    by_content = {**{seen.source_sha256: seen.status for seen in seen_files.values()}, **ledger.statuses}
+    statuses = find_statuses(home, known, by_content)
     sources = {*(file.source_sha256 for file in known), *stored.list_known()}
     new = pick_new(known, statuses, retry_refused=bool(request.named))
     replaced = describe_replaced(come, ledger)
@@ -220,15 +225,6 @@ def _leave_refused(home: Home, stored: Arrivals) -> Arrivals:
     statuses = find_statuses(home, refused, {file.source_sha256: "refused" for file in refused})
     left = {file.uri for file, status in statuses.items() if status == "refused"}
     return replace(stored, unread=tuple(file for file in stored.unread if file.uri not in left))
-
-
-def _find_rescanned(home: Home, source: str) -> PendingFiles:
-    """Plan the files of a source to read again."""
-    from tasks.sources.rescanning import plan_rescan
-
-    rescan = plan_rescan(home, source)
-    why = (OTHER_PROFILE,) * len(rescan.files)
-    return PendingFiles(rescan.files_found, rescan.files, why, rescan.skipped, None, rescan)
 
 
 def make_plan(home: Home, request: ScoringRequest) -> ScoringPlan:
@@ -339,29 +335,21 @@ def _hash_unknown(
     files: Sequence[FoundFile], seen_files: dict[str, SeenFile]
 ) -> tuple[list[SourceFile], list[SkippedFile]]:
     """Return the files with their sha256, and the skipped ones; hash only files whose name, size or time is new."""
-    known = {
-        uri: make_source_file(file, seen_files[uri].source_sha256)
-        for uri, file in ((file.uri, file) for file in files)
-        if uri in seen_files and seen_files[uri].is_unchanged
+    hashed: dict[str, SourceFile | SkippedFile] = {
+        file.uri: make_source_file(file, seen.source_sha256)
+        for file in files
+        if (seen := seen_files.get(file.uri)) and seen.is_unchanged
     }
-    unknown = [file for file in files if file.uri not in known]
-    if not unknown:
-        return list(known.values()), []
-    hashed: dict[str, SourceFile | SkippedFile] = {}
-    with show_progress("Looking at new files", sum(file.size for file in unknown)) as report:
-        for found in unknown:
-            hashed[found.uri] = hash_file(found)
-            report(found.size)
-    all_files = [known.get(file.uri) or hashed[file.uri] for file in files]
+    if unknown := [file for file in files if file.uri not in hashed]:
+        with show_progress("Looking at new files", sum(file.size for file in unknown)) as report:
+            for found in unknown:
+                hashed[found.uri] = hash_file(found)
+                report(found.size)
+    all_files = [hashed[file.uri] for file in files]
     return (
         [each for each in all_files if isinstance(each, SourceFile)],
         [each for each in all_files if isinstance(each, SkippedFile)],
     )
-
-
-def _is_unrecorded(seen: SeenFile | None) -> bool:
-    """Return whether the row of a file in `inbox_files` is missing, wrong or old."""
-    return seen is None or not seen.is_unchanged or seen.is_stale
 
 
 def _find_reason(file: SourceFile, seen: SeenFile | None, statuses: Mapping[SourceFile, str | None]) -> str:

@@ -26,7 +26,6 @@ from tasks.warehouse.row_names import name_content
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from tasks.scoring.chunk_scores import ScoredChunk
     from tasks.scoring.group_to_part import GroupOutcome, ScoringJob
 
 _Work = TypeVar("_Work")
@@ -61,6 +60,9 @@ _COUNT_LEFT_OUT = f"""
 SELECT source_sha256, count(*) FROM ({ROWS_WITHOUT_SCORE})
 WHERE source_sha256 IN (SELECT unnest(?::VARCHAR[])) GROUP BY source_sha256
 """  # noqa: S608 (no outside text in it)
+
+_LEDGER_FIELDS = ("source_sha256", "uri", "format", "bytes", "rows_read", "source", "profile_version")
+"""The columns of the ledger that are copied from a source's earlier rows."""
 
 
 @dataclass(frozen=True)
@@ -132,47 +134,30 @@ def rescore_group(
     """Score the texts of a group of sources into one part; `report` is called with the bytes of text scored.
 
     The part is made in `folder`, by default where leftover parts are committed. As with new files, the caller judges
-    the checks, then calls `keep_part`.
+    the checks, then calls `keep_part`. Raises `WorkerKilledError` for a source whose texts ended several workers.
     """
-    scorer, digests = job.load_scorer(), [source.source_sha256 for source in sources]
-    with _open_copy_for_rescoring(job.run.home.published) as connection:
-        batches: Any = connection.sql(_READ_TEXTS, params=[digests]).to_arrow_reader(BATCH_ROWS)
-        chunks = job.score_chunks(scorer, job.run.run_id, _join_batches(batches), every_row=True)
-        return _make_rescored_part(job, sources, _take_scores(chunks, sources, report), folder)
-
-
-def _take_scores(
-    chunks: Iterable["ScoredChunk"], sources: Sequence[OlderSource], report: Callable[[int], None]
-) -> Iterator["pa.Table"]:
-    """Yield the scores of chunks; raise `WorkerKilledError` for a source whose texts ended several workers."""
-    uris = {source.source_sha256: source.uri for source in sources}
-    for chunk in chunks:
-        for killer in chunk.killers:
-            raise WorkerKilledError(uris[killer])
-        yield chunk.scored
-        report(chunk.rows["text"].nbytes)
-
-
-def _make_rescored_part(
-    job: "ScoringJob",
-    sources: Sequence[OlderSource],
-    scores: Iterable["pa.Table"],
-    folder: Path | None,
-) -> "GroupOutcome":
-    """Make the part of sources whose texts were scored again from their scores, and check it."""
     from tasks.scoring.group_to_part import GroupOutcome
     from tasks.scoring.part_folders import check_part, open_part, start_part
     from tasks.scoring.part_rows import make_ledger_rows
 
-    model_id = job.load_scorer().model_id
-    part = start_part(folder or job.run.home.parts, model_id, sources)
-    with open_part(part) as write:
-        for scored in scores:
-            write("scored_reviews", scored)
-        entries = map(_copy_ledger_entry, sources)
-        write("scored_files", make_ledger_rows(entries, model_id, job.run.run_id))
+    scorer, run_id, home = job.load_scorer(), job.run.run_id, job.run.home
+    uris = {source.source_sha256: source.uri for source in sources}
+    part = start_part(folder or home.parts, scorer.model_id, list(uris))
+    with open_part(part) as write, _open_copy_for_rescoring(home.published) as connection:
+        batches: Any = connection.sql(_READ_TEXTS, params=[list(uris)]).to_arrow_reader(BATCH_ROWS)
+        for chunk in job.score_chunks(scorer, run_id, _join_batches(batches), every_row=True):
+            for killer in chunk.killers:
+                raise WorkerKilledError(uris[killer])
+            write("scored_reviews", chunk.scored)
+            report(chunk.rows["text"].nbytes)
+        entries = [
+            {"status": "scored", **{name: getattr(source, name) for name in _LEDGER_FIELDS}}
+            for source in sources
+        ]
+        write("scored_files", make_ledger_rows(entries, scorer.model_id, run_id))
+        # Rows that were quarantined or forgotten have no text to be scored.
+        left_out = dict(connection.execute(_COUNT_LEFT_OUT, [list(uris)]).fetchall())
     rows_read = {source.source_sha256: source.rows_read for source in sources}
-    left_out = _count_left_out(job.run.home.published, sources)
     return GroupOutcome(part, (), (), tuple(check_part(part, rows_read, left_out)))
 
 
@@ -190,27 +175,6 @@ def _join_batches(batches: Iterable["pa.RecordBatch"]) -> Iterator["pa.Table"]:
             waiting = []
     if waiting:
         yield join_chunk(waiting).combine_chunks()
-
-
-def _count_left_out(published: Path, sources: Sequence[OlderSource]) -> dict[str, int]:
-    """Return how many rows of each source have no text to be scored, if it has such rows."""
-    with _open_copy_for_rescoring(published) as connection:
-        digests = [source.source_sha256 for source in sources]
-        return dict(connection.execute(_COUNT_LEFT_OUT, [digests]).fetchall())
-
-
-def _copy_ledger_entry(source: OlderSource) -> dict[str, Any]:
-    """Return a source's values for the ledger, by column, copied from its earlier rows."""
-    return {
-        "source_sha256": source.source_sha256,
-        "status": "scored",
-        "uri": source.uri,
-        "format": source.format,
-        "bytes": source.bytes,
-        "rows_read": source.rows_read,
-        "source": source.source,
-        "profile_version": source.profile_version,
-    }
 
 
 @contextmanager

@@ -175,9 +175,13 @@ def _find_broken(
     for (source, rule, observed), files in groupby(named, itemgetter(0, 1, 2)):
         uris, rows = zip(*((uri, number) for *_, uri, number in files), strict=True)
         if rule == COLUMNS_USED:
+            name, where = (
+                name_source(uris[0]),
+                uris[0] if is_store_uri(uris[0]) else str(home.inbox / uris[0]),
+            )
             step = (
-                f"`{_name_command(home, uris[0])}` says what they are, for later files; for these "
-                f"{name_rescan(name_source(uris[0]))}"
+                f"`reviews sources init {name} {quote_word(where)}` says what they are, for later files; for these "
+                f"{name_rescan(name)}"
             )
             yield find_in_files("unused_columns", source, uris, observed, step)
         elif rule == NOT_ENGLISH:
@@ -193,10 +197,3 @@ def _find_broken(
             says, _, step = words.partition(". Next: ")
             listed = step or "reviews sql contract-failures"
             yield find_in_files("unclear_values", source, uris, f"{count(sum(rows), what)}, {says}", listed)
-
-
-def _name_command(home: Home, uri: str) -> str:
-    """Return the command that proposes a profile for the source of a file."""
-    if is_store_uri(uri):
-        return f"reviews sources init {name_source(uri)} {quote_word(uri)}"
-    return f"reviews sources init {name_source(uri)} {quote_word(str(home.inbox / uri))}"

@@ -16,7 +16,7 @@ from data_contracts.storage.home import Home
 from tasks.inbox.source_files import SourceFile
 from tasks.reading.reader import ReadOptions
 from tasks.scoring.bad_rows import UNSUSPECTED_BYTES, can_only_be_refused, require_bounded_bad_rows
-from tasks.scoring.chunk_checks import quarantine_chunk_rows
+from tasks.scoring.chunk_checks import set_aside
 from tasks.scoring.file_outcomes import Tally, judge_file
 from tasks.scoring.group_to_part import ScoringJob, score_group
 from tasks.warehouse.run_log import Run
@@ -57,7 +57,7 @@ def test_a_refusal_names_the_first_bad_row_in_a_sentence_of_its_own() -> None:
     empty = {field.name: pa.nulls(20, field.type) for field in QUARANTINE_SCHEMA}
     given = {"source_sha256": [source] * 20, "row_number": list(range(1, 21)), "text": [" "] * 20}
     broken = dict.fromkeys(range(2, 20), ("text_blank", ROW_RULES["text_blank"]))
-    quarantine_chunk_rows(pa.table(empty | given), broken, "run", tally, lambda table, rows: None)
+    set_aside(pa.table(empty | given), broken, "run", tally, lambda table, rows: None)
     file: Any = SimpleNamespace(source_sha256=source)
     detail = str(judge_file(file, tally, FileLimits()).detail)
     assert detail.startswith("18 of 20 rows are bad (text_blank 18)")
@@ -70,7 +70,7 @@ def test_rows_that_say_nothing_against_their_file_do_not_end_its_reading(rule: s
     empty = {field.name: pa.nulls(2, field.type) for field in QUARANTINE_SCHEMA}
     given = {"source_sha256": [source] * 2, "row_number": [1, 2], "text": ["見事な映画", None]}
     broken = {0: (rule, ""), 1: ("text_too_long", "")}
-    quarantine_chunk_rows(pa.table(empty | given), broken, "run", tally, lambda table, rows: None)
+    set_aside(pa.table(empty | given), broken, "run", tally, lambda table, rows: None)
     assert (tally.rows_quarantined, tally.rows_broken) == ({source: 2}, {source: {"text_too_long": 1}})
 
 

@@ -1,7 +1,6 @@
 """Tests that a leftover part is committed only if it is unaltered, and that joined parts have the rows of each."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
@@ -15,7 +14,7 @@ TEXT = "a good film"
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A complete part of one row, in a folder of parts."""
-    part = start_part(tmp_path / "parts", "model-a", [SimpleNamespace(source_sha256="f" * 64)])
+    part = start_part(tmp_path / "parts", "model-a", ["f" * 64])
     row = {"source_sha256": "f" * 64, "row_number": 1, "text": TEXT, "text_sha256": "e" * 64}
     with open_part(part) as write:
         write("source_reviews", pa.Table.from_pylist([row], schema=SOURCE_SCHEMA))
