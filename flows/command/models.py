@@ -206,9 +206,9 @@ def status() -> None:
 
     How it does beside the champion, also by source, is in `reviews sql shadow-comparison`.
     """
-    from tasks.shadow.status import describe_status, read_status
+    from tasks.shadow.status import describe_status
 
-    echo(describe_status(read_status(load_settings().home)))
+    echo(describe_status(load_settings().home))
 
 
 @models.command()
