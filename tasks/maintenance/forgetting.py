@@ -17,7 +17,6 @@ import duckdb
 from data_contracts.errors import ContractError, UsageError
 from data_contracts.storage.durable import remove_leftovers
 from data_contracts.storage.home import Home
-from data_contracts.storage.store_uris import is_store_uri
 from tasks.inbox.source_files import SourceFile, hash_file, look_into
 from tasks.maintenance.forgotten_record import compare_record, load_records, write_record
 from tasks.pages.formatting import cut_name
@@ -291,34 +290,19 @@ def _select_rows(connection: duckdb.DuckDBPyConnection, request: ForgetRequest) 
 def list_present(forgotten: Forgotten, home: Home) -> list[Path]:
     """Return the source files of forgotten rows, and copies of them, in the inbox and the folders of scored files."""
     days = sorted(path for path in home.scored.glob("*") if path.is_dir())
-    named = _list_named(forgotten.files, home.inbox, days)
-    copies = [path for place in (home.inbox, *days) for path in _list_copies(forgotten.sources, place)]
-    return list(dict.fromkeys([*named, *copies]))
-
-
-def list_objects(forgotten: Forgotten) -> list[str]:
-    """Return the URIs under which a store sent source files of forgotten rows; they may have been deleted since."""
-    return [uri for uri in forgotten.files if is_store_uri(uri)]
-
-
-def _list_copies(sources: Sequence[tuple[str, int]], place: Path) -> list[Path]:
-    """Return the files of the folder `place` with the content of one of `sources`, whatever their names."""
-    sizes, hashes = {size for _, size in sources}, {source for source, _ in sources}
-    candidates = [hash_file(file) for file in look_into(place).files if file.size in sizes]
-    return [each.path for each in candidates if isinstance(each, SourceFile) and each.source_sha256 in hashes]
-
-
-def _list_named(files: Sequence[str], inbox: Path, days: Sequence[Path]) -> list[Path]:
-    """Return the paths in `inbox` and `days` with these uris, also those that were renamed when they were moved."""
-    places = [inbox, *days]
-    named = [place / uri for uri in files for place in places]
-    renamed = [
+    places = [home.inbox, *days]
+    named = [place / uri for uri in forgotten.files for place in places]
+    renamed = [  # when they were moved
         path
-        for uri in files
+        for uri in forgotten.files
         for day in days
         for path in (day / uri).parent.glob(f"????????????-{Path(uri).name}")
     ]
-    return [path for path in (*named, *renamed) if os.path.lexists(path)]
+    sizes, hashes = {size for _, size in forgotten.sources}, {source for source, _ in forgotten.sources}
+    alike = [hash_file(file) for place in places for file in look_into(place).files if file.size in sizes]
+    copies = [each.path for each in alike if isinstance(each, SourceFile) and each.source_sha256 in hashes]
+    there = [path for path in (*named, *renamed) if os.path.lexists(path)]
+    return list(dict.fromkeys([*there, *copies]))
 
 
 def commit_waiting(home: Home) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from data_contracts.errors import ReviewsError, WarehouseError
 from data_contracts.storage.home import Home
 from data_contracts.storage.listing import list_paths
-from data_contracts.storage.store_uris import LABELS_IN_STORE
+from data_contracts.storage.store_uris import LABELS_IN_STORE, is_store_uri
 from tasks.delivery.delivering import deliver_forgotten
 from tasks.findings.gathering import refresh_findings
 from tasks.maintenance import forgetting
@@ -158,7 +158,8 @@ def _report_copies(home: Home, done: Forgotten, store: str | None, say: Callable
     """List what may still hold the forgotten rows: source files, sheets of labels, backups."""
     from tasks.labelling.intake import list_sheets
 
-    present = [*forgetting.list_present(done, home), *forgetting.list_objects(done)]
+    stored = [uri for uri in done.files if is_store_uri(uri)]  # may have been deleted since
+    present = [*forgetting.list_present(done, home), *stored]
     sheets = [*list_sheets(home, done.texts), *_list_stored_sheets(home, store, done, say)]
     replaced = sorted(home.folder.glob(_REPLACED))
     for path in (*present, *sheets, *(backups := _list_backups(home)), *replaced):
