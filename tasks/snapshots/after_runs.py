@@ -12,8 +12,9 @@ from tasks.snapshots.forgotten_beside import read_remembered
 from tasks.snapshots.home_backup import enter_place
 from tasks.snapshots.making import Made, Options, list_damage, make_snapshot, open_copy, read_layout
 from tasks.snapshots.manifests import list_numbers, read_snapshot
-from tasks.snapshots.ownership import describe_other, hold_place, is_own, read_owner
+from tasks.snapshots.ownership import describe_other, is_own, make_lock, read_owner
 from tasks.snapshots.places import open_place
+from tasks.support.locking import hold_folder
 
 SNAPSHOTS = "snapshots"
 
@@ -56,7 +57,7 @@ def _make(home: Home, store: str, options: Options) -> Made:
     place = open_place(name_place(store))
     with open_copy(home):
         pass  # before anything is written there
-    with hold_place(home, place):
+    with hold_folder(make_lock(home, place)):
         enter_place(home, place, take_over=False)
         made = make_snapshot(home, place, options)
     home.backed_up_elsewhere.touch()

@@ -52,22 +52,17 @@ def fetch_database(
         os.pwrite(target.fileno(), read_chunk(place, chunk.name, length), start)
         return length
 
-    missing = list(_take_over(snapshot, target, present))
+    missing = list[tuple[tuple[int, int], Chunk]]()
+    for located, chunk in snapshot.list_places():
+        files = (target, *present)
+        has = next((file for file in files if snapshot.layout.mark(file, located) == chunk.mark), None)
+        if has is None:
+            missing.append((located, chunk))
+        elif has is not target:
+            start, length = located
+            os.pwrite(target.fileno(), os.pread(has.fileno(), length, start), start)
     total = sum(length for (_, length), _ in missing)
     with show_transfer("Fetching the database", total) as report, ThreadPoolExecutor(AT_ONCE) as pool:
         for length in pool.map(fetch, missing):
             report(length)
     target.truncate(snapshot.layout.size)
-
-
-def _take_over(
-    snapshot: Snapshot, target: BinaryIO, present: Sequence[BinaryIO]
-) -> Iterator[tuple[tuple[int, int], Chunk]]:
-    """Write into `target` the chunks that a `present` file has in their place; yield those that none has."""
-    for place, chunk in snapshot.list_places():
-        files = (target, *present)
-        has = next((file for file in files if snapshot.layout.mark(file, place) == chunk.mark), None)
-        if has is None:
-            yield place, chunk
-        elif has is not target:
-            os.pwrite(target.fileno(), os.pread(has.fileno(), place[1], place[0]), place[0])

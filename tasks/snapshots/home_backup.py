@@ -14,9 +14,10 @@ from tasks.snapshots import restoring
 from tasks.snapshots.forgotten_beside import note_forgotten, remember_place
 from tasks.snapshots.making import KEEP_ALL, Made, Options, make_snapshot
 from tasks.snapshots.manifests import BUNDLES, name_manifest
-from tasks.snapshots.ownership import OWNER, claim, hold_place
+from tasks.snapshots.ownership import OWNER, claim, make_lock
 from tasks.snapshots.places import FolderPlace, Place, open_place
 from tasks.support.lock_holders import keep_runs_out
+from tasks.support.locking import hold_folder
 from tasks.support.outside_targets import require_free_target
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.database.warehouse_connection import open_warehouse, require_warehouse
@@ -44,7 +45,8 @@ def back_up_home(
     with open_warehouse(home.warehouse, write=False):
         pass  # what is damaged must not be published, nor take the place of a backup
     publish(home)
-    with hold_place(home, place, lambda folder: say(f"Waiting for another backup to {place.name} ...")):
+    waiting = f"Waiting for another backup to {place.name} ..."
+    with hold_folder(make_lock(home, place), lambda folder: say(waiting)):
         enter_place(home, place, take_over=options.take_over)
         done = make_snapshot(home, place, options)
         if not is_own:

@@ -26,10 +26,15 @@ def unpack_old(folder: Path, target: Path) -> int:
     Raises `UsageError` if it has no readable manifest, `ReviewsError` if a file is missing or has changed.
     """
     stated = _read_manifest(folder)
-    for name, facts in stated["files"].items():
-        _require_whole(folder, name, facts)
+    for name, sha256 in stated["files"].items():
+        path = folder / name
+        # Neither a link nor `..` may lead out of the backup.
+        if not path.is_file() or path.resolve() != folder.resolve() / name:
+            raise ReviewsError(f"{folder}: is damaged: {name} is missing. Next: restore another backup.")
+        if compute_sha256(path) != sha256:
+            raise ReviewsError(f"{folder}: is damaged: {name} has changed. Next: restore another backup.")
         make_folder((target / name).parent)
-        shutil.copyfile(folder / name, target / name)
+        shutil.copyfile(path, target / name)
     return int(datetime.fromisoformat(stated["made_at"]).timestamp())
 
 
@@ -46,13 +51,3 @@ def _read_manifest(folder: Path) -> Mapping[str, Any]:
         raise UsageError(
             f"{folder}: is no backup: it has no readable {MANIFEST}. Next: name a place that `reviews backup` wrote."
         ) from error
-
-
-def _require_whole(folder: Path, name: str, sha256: str) -> None:
-    """Raise `ReviewsError` if a file of a backup is missing, lies outside it, or has changed."""
-    path = folder / name
-    # Neither a link nor `..` may lead out of the backup.
-    if not path.is_file() or path.resolve() != folder.resolve() / name:
-        raise ReviewsError(f"{folder}: is damaged: {name} is missing. Next: restore another backup.")
-    if compute_sha256(path) != sha256:
-        raise ReviewsError(f"{folder}: is damaged: {name} has changed. Next: restore another backup.")

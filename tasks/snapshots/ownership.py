@@ -6,8 +6,6 @@ Where the home is gone, as when its machine is lost, another one takes the place
 
 import json
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -17,7 +15,6 @@ from data_contracts.storage.durable import make_folder
 from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import ensure_home_id
 from tasks.snapshots.places import Place
-from tasks.support.locking import hold_folder
 from tasks.support.wording import escape_controls, quote_word
 
 OWNER = "home.json"
@@ -86,15 +83,6 @@ def describe_other(place: Place, owner: Owner | None) -> str:
         f"{place.name}: another home writes there ({owner.home if owner else 'which is not said'}). Next: give each "
         f"home a place of its own; if that home is gone for good: `reviews backup --take-over {quote_word(place.name)}`"
     )
-
-
-@contextmanager
-def hold_place(
-    home: Home, place: Place, when_held: Callable[[Path], object] = lambda folder: None
-) -> Iterator[None]:
-    """Let one process of a home at a time write to a place."""
-    with hold_folder(make_lock(home, place), when_held):
-        yield
 
 
 def make_lock(home: Home, place: Place) -> Path:
