@@ -13,7 +13,6 @@ from data_contracts.rules_and_limits import NEGATIVE_STARS, POSITIVE_STARS
 BOUNDARY = "archive"
 
 PUBLISHED_URL = "http://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
-PUBLISHED_BYTES = 84_125_825
 PUBLISHED_SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
 
 
@@ -26,7 +25,7 @@ class PublishedArchive:
     sha256: str
 
 
-PUBLISHED = PublishedArchive(PUBLISHED_URL, PUBLISHED_BYTES, PUBLISHED_SHA256)
+PUBLISHED = PublishedArchive(PUBLISHED_URL, 84_125_825, PUBLISHED_SHA256)
 
 Folder = tuple[str, str]
 """A folder of reviews as (split, label): ('train', 'pos') is `aclImdb/train/pos`."""

@@ -99,7 +99,8 @@ def run_checks(
     positioned = frame.reset_index(drop=True)
     with _ONE_AT_A_TIME:
         found = _validate(positioned, placed)
-    keys = _index_keys(positioned, index_columns)
+    columns = [positioned[name].tolist() for name in index_columns] or [list(range(len(positioned)))]
+    keys = columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
     return [_read_result(boundary, found[position], keys) for position in range(len(placed))]
 
 
@@ -184,14 +185,6 @@ def _validate(frame: "pd.DataFrame", placed: Sequence["Expectation"]) -> dict[in
     result_format = {"result_format": "COMPLETE", "return_unexpected_index_query": False}
     report = batch.validate(suite, result_format=result_format)
     return {result.expectation_config.meta["position"]: result for result in report.results}
-
-
-def _index_keys(frame: "pd.DataFrame", index_columns: Sequence[str]) -> list[Any]:
-    """Return each row's name: its value in a single index column, a tuple for several, its position for none."""
-    if not index_columns:
-        return list(range(len(frame)))
-    columns = [frame[name].tolist() for name in index_columns]
-    return columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
 
 
 def _read_result(boundary: str, raw: Any, keys: Sequence[Any]) -> CheckResult:

@@ -82,13 +82,9 @@ def list_names(*, of_pages: bool = False) -> list[str]:
 
 @cache
 def read_named(name: str) -> NamedQuery:
-    """Read the query of a name from `list_names`."""
+    """Read the query of a name from `list_names`; raise `UsageError` if its leading comment lines are invalid."""
     own = _PAGES.parent / f"{name}.sql"
-    return read_query(own if own.exists() else _PAGES / own.name)
-
-
-def read_query(path: Path) -> NamedQuery:
-    """Read one query file. Raises `UsageError` if its leading comment lines are invalid."""
+    path = own if own.exists() else _PAGES / own.name
     text = path.read_text("utf-8")
     head = list(takewhile(lambda line: line.startswith("-- "), text.splitlines()))
     answers, *lines = [line.removeprefix("-- ") for line in head] or [""]

@@ -18,52 +18,56 @@ class _Below:
         return home.folder / self.place
 
 
+class _Folder(_Below):
+    """A folder that this program keeps."""
+
+
 @dataclass(frozen=True)
 class Home:
     """The folder of all data. Callers pass this object on; only this class knows the names of its files and folders."""
 
     folder: Path
 
-    archive = _Below("archive")
+    archive = _Folder("archive")
     """The folder of downloaded archives."""
-    reviews = _Below("reviews")
+    reviews = _Folder("reviews")
     """The folder of the archive as Parquet: train, test and unsup."""
-    bundles = _Below("bundles")
+    bundles = _Folder("bundles")
     """The folder of trained models: one folder per model, named by its model id."""
-    trainings = _Below("trainings")
+    trainings = _Folder("trainings")
     """The folder of unfinished trainings: one folder per training, with its checkpoints."""
-    running = _Below("running")
+    running = _Folder("running")
     """The folder of runs that go on: an empty folder each, named by its id, which its process holds locked.
 
     Files in it are notes for the next run: what was being scored, and what came before a restore.
     """
-    inbox = _Below("inbox")
+    inbox = _Folder("inbox")
     """The folder where new review files are dropped."""
     labels = _Below(f"inbox/{LABELS}")
     """The folder of the inbox with files of labels: answers of `reviews models label`, and filled-in sheets."""
-    spool = _Below("spool")
+    spool = _Folder("spool")
     """The folder of copies of a store's objects while a run reads them."""
-    uploads = _Below("uploads")
+    uploads = _Folder("uploads")
     """The folder of what is made for a store, or was fetched to be restored, and of locks on places elsewhere."""
-    sources = _Below("sources")
+    sources = _Folder("sources")
     """The folder of profiles of sources: one TOML file per source, named by it."""
-    destinations = _Below("destinations")
+    destinations = _Folder("destinations")
     """The folder of destinations of scores: one TOML file each, named by it, and how its last delivery went."""
-    parts = _Below("parts")
+    parts = _Folder("parts")
     """The folder of scored parts that wait for their commit."""
-    shadow = _Below("shadow")
+    shadow = _Folder("shadow")
     """The folder of what the shadow scores, until it is committed."""
-    backups = _Below("backups")
+    backups = _Folder("backups")
     """The folder of backups, which `reviews backup` writes."""
-    exports = _Below("exports")
+    exports = _Folder("exports")
     """The default output folder of `reviews export`."""
-    current_export = _Below("exports-current")
+    current_export = _Folder("exports-current")
     """The default output folder of `reviews export --current`."""
-    reports = _Below("reports")
+    reports = _Folder("reports")
     """The folder of report pages, one per run, which `reviews report` and the flows write."""
     titles = _Below("titles.csv")
     """The file by which a user gives titles to movies."""
-    scored = _Below("scored")
+    scored = _Folder("scored")
     """The folder into which scored files of the inbox are moved, if they are moved at all."""
     warehouse = _Below("reviews.duckdb")
     """The database file that flows write; readers use `published`."""
@@ -83,7 +87,7 @@ class Home:
     """The empty file whose time is that of the last backup outside the home."""
     verified = _Below(".verified.json")
     """The file that says when `reviews verify` last checked the home, and what it found broken."""
-    prefect = _Below("prefect")
+    prefect = _Folder("prefect")
     """The folder of `reviews up`: Prefect's database and results, its log and its record of running processes."""
     id_file = _Below("prefect/home-id")
     """The file with the id by which deployments know this home."""
@@ -96,27 +100,8 @@ class Home:
     @property
     def folders(self) -> tuple[Path, ...]:
         """Every folder of the home that this program keeps."""
-        return (
-            self.archive,
-            self.reviews,
-            self.bundles,
-            self.trainings,
-            self.running,
-            self.inbox,
-            self.spool,
-            self.uploads,
-            self.sources,
-            self.destinations,
-            self.parts,
-            self.shadow,
-            self.backups,
-            self.exports,
-            self.current_export,
-            self.reports,
-            self.scored,
-            self.published.parent,
-            self.prefect,
-        )
+        kept = [each.place for each in vars(Home).values() if isinstance(each, _Folder)]
+        return (*(self.folder / place for place in kept), self.published.parent)
 
     def make(self) -> None:
         """Create the home folder if it is missing, without access for other users of the machine."""

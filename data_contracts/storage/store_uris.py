@@ -38,7 +38,11 @@ def parse_store_uri(text: str) -> str:
     parts = urlsplit(text)
     folders = parts.path.rstrip("/").split("/")[1:]
     is_whole = text.startswith(tuple(f"{scheme}://" for scheme in SCHEMES))
-    if not is_whole or not _has_place(parts.scheme, parts.netloc, parts.path):
+    # A bucket or, of the file system, an absolute folder other than the root.
+    has_place = bool(_BUCKET.fullmatch(parts.netloc))
+    if parts.scheme == "file":
+        has_place = not parts.netloc and bool(parts.path.strip("/"))
+    if not (is_whole and has_place):
         raise UsageError(
             f"{text[:80]!r} is no store. Next: give a URI such as s3://bucket/prefix, gs://bucket/prefix, "
             "az://container/prefix or file:///mnt/share/reviews."
@@ -46,13 +50,6 @@ def parse_store_uri(text: str) -> str:
     if {"", ".", ".."}.intersection(folders):
         raise UsageError(f"{text[:80]!r} has an empty folder, `.` or `..`. Next: leave it out.")
     return text.rstrip("/")
-
-
-def _has_place(scheme: str, bucket: str, path: str) -> bool:
-    """Return whether a URI names a bucket or, of the file system, an absolute folder other than the root."""
-    if scheme == "file":
-        return not bucket and bool(path.strip("/"))
-    return bool(_BUCKET.fullmatch(bucket))
 
 
 def name_by_uri(path: str, store: str | None) -> str:
@@ -65,15 +62,11 @@ def name_by_uri(path: str, store: str | None) -> str:
     inbox = f"{store.removeprefix(_FILE)}/{INBOX}"
     if f"{path}/".startswith(f"{inbox}/") and ".." not in path.split("/"):
         return f"{_FILE}{path}"
-    real, real_inbox = _resolve(path), os.path.realpath(inbox)
+    place, real_inbox = Path(path), os.path.realpath(inbox)
+    # A link that is the file itself is kept.
+    real = os.path.realpath(path) if place.is_dir() else f"{os.path.realpath(place.parent)}/{place.name}"
     is_inside = f"{real}/".startswith(f"{real_inbox}/")
     return f"{_FILE}{inbox}{real.removeprefix(real_inbox)}" if is_inside else path
-
-
-def _resolve(path: str) -> str:
-    """Resolve the links and `..` in a path, but for a link that is the file itself."""
-    place = Path(path)
-    return os.path.realpath(path) if place.is_dir() else f"{os.path.realpath(place.parent)}/{place.name}"
 
 
 def name_in_inbox(uri: str) -> str:
