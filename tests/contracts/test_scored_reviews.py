@@ -20,7 +20,7 @@ def find_broken(scores: list[float] = SCORES, **columns: Any) -> dict[str, tuple
 
 
 def test_good_rows_keep_every_promise() -> None:
-    results = check_scored_rows(make_scored_rows(SCORES), 6, 2)
+    results = check_scored_rows(make_scored_rows(SCORES), {SOURCE: 6}, {SOURCE: 2})
     assert {(result.success, result.severity) for result in results} == {(True, "error")}
 
 

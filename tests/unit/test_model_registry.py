@@ -19,7 +19,7 @@ from tasks.warehouse.model_registry import (
     list_models,
     record_model,
 )
-from tasks.warehouse.promotion import DecisionRecord, record_decision, roll_back
+from tasks.warehouse.promotion import Attempt, record_decision, roll_back
 from tests.support.once import copy_once
 from tests.support.promoting import promote_model
 

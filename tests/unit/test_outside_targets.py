@@ -17,10 +17,8 @@ def home(tmp_path: Path) -> Home:
 
 
 def test_every_folder_that_the_home_names_is_kept(home: Home) -> None:
-    named = {getattr(home, name) for name, value in vars(Home).items() if isinstance(value, property)} - {
-        home.folders
-    }
-    files = {home.warehouse, home.published, home.standby, home.fetched, home.stores_with_rows}
+    named = {path for name in vars(Home) if name[0] != "_" and isinstance(path := getattr(home, name), Path)}
+    files = {home.warehouse, home.published, home.standby, home.fetched}
     files |= {home.upload_trouble, home.forgotten, home.backups_elsewhere, home.backed_up_elsewhere}
     files |= {home.verified, home.id_file, home.titles}
     folders = named - files

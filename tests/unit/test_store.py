@@ -8,7 +8,7 @@ import pytest
 
 from data_contracts.errors import ObjectChangedError, ObjectMissingError, StoreError, UsageError
 from data_contracts.storage.home import Home
-from data_contracts.storage.store_uris import name_by_uri, parse_store_uri, require_clear_inbox
+from data_contracts.storage.store_uris import name_by_uri, parse_inbox_store, parse_store_uri
 from tasks.inbox.source_files import SkippedFile, SourceFile
 from tasks.sources.catalogue import Catalogue
 from tasks.store import inbox_objects, object_operations
