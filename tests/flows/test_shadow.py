@@ -223,7 +223,7 @@ def test_the_gate_refuses_a_challenger_that_was_worse_on_own_traffic_unless_it_i
     shadow = find_shadow_id(home)
     refused = reviews("models", "promote", shadow)
     assert refused.exit_code == 1
-    assert "less accurate than the champion on own traffic: 0.0000 against 1.0000" in refused.stderr
+    assert "0.0000 against 1.0000 on 150 labelled reviews of own traffic" in refused.stderr
     assert ask(home.published, "select name from gate_checks where not passed") == [("own_traffic",)]
     assert reviews("models", "promote", shadow, "--force").exit_code == 0
     champion = find_champion(home.warehouse)

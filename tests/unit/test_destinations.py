@@ -258,7 +258,10 @@ def write(home: Home, content: str, name: str = "bi") -> Path:
         ('kind = "postgres"', "needs the key table"),
         ('kind = "postgres"\ntable = "a; drop table b"', "small letters"),
         ('kind = "parquet"\nfolder = "s3://user:secret@bucket/x"', "a plain URI"),
-        ('kind = "postgres"\ntable = "t"\nurl = "postgresql://me:secret@h/d"', "url is not a key"),
+        (
+            'kind = "postgres"\ntable = "t"\nurl = "postgresql://me:secret@h/d"',
+            "url: Extra inputs are not permitted",
+        ),
         ("kind = ", "can't be read"),
     ],
 )

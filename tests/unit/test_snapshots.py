@@ -4,14 +4,12 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import datetime
 from functools import partial
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import BrokenBarrierError
 from typing import Any
-from unittest.mock import Mock
 
 import duckdb
 import pytest
@@ -465,10 +463,8 @@ def test_a_place_names_its_newest_snapshot_and_a_manifest_itself(home: Home, fol
 
 @pytest.mark.slow
 def test_each_of_several_restores_in_one_second_keeps_the_database_before_it(
-    home: Home, folder: FolderPlace, monkeypatch: pytest.MonkeyPatch
+    home: Home, folder: FolderPlace
 ) -> None:
-    clock = Mock(wraps=datetime, now=lambda zone: datetime(2026, 3, 1, tzinfo=zone))
-    monkeypatch.setattr(restoring, "datetime", clock)
     home.parts.mkdir()
     keep(home, folder)
     kept = set[Path | None]()
