@@ -172,6 +172,8 @@ class World:
         self.last = f"{command} {reply.ended}"
         if reply.ended == KILLED:
             self.is_tidy = self.is_published = False
+            # The model knows no files that are scored alone since several runs in a row were killed over them.
+            (self.settings.home.running / "scored-now.json").unlink(missing_ok=True)
         return reply
 
     def _find_awaited_runs(self) -> dict[tuple[str, str], str]:
