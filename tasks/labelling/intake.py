@@ -107,8 +107,13 @@ def take_labels(
     """
     if not home.labels.is_dir() and not objects:
         return TakenLabels()
-    before = _list_labelled(home)
+    if home.labels.is_dir():
+        finish_sessions(home)
+    # Most runs find none, and must not cost what the labels that are there do.
+    before = _list_labelled(home) if find_unread(home, objects).files else {}
     stored, skipped, trouble = _take_waiting(home, store, objects, fetch)
+    if not stored:
+        return TakenLabels(skipped=tuple(skipped), trouble=trouble)
     if any(each.has_dropped for each in stored):
         # Others may label what lost its label; they are no news.
         trouble = _take_waiting(home, store, () if trouble else objects, fetch)[2] or trouble
