@@ -148,7 +148,11 @@ def plan_rescan(home: Home, name: str) -> Rescan:
     known = _list_known(home.warehouse, source, replaces)
     version = source.version
     unread = {name_content(file.present.source_sha256): file for file in known if file.find(version) is None}
-    found = {file.source_sha256: file for file in _find_files(home, catalogue, source, unread)}
+    found: dict[str, SourceFile] = {}
+    for each in _find_files(home, catalogue, source, unread):
+        _, first, _ = unread[each.source_sha256].arrival
+        if each.source_sha256 not in found or each.uri == first:
+            found[each.source_sha256] = each
     missing = [
         file.present.uri
         for content, file in unread.items()

@@ -208,13 +208,18 @@ class Reader:
     """As of `SHARES`."""
 
 
-def score_new(contents: Contents, names: Mapping[str, str], reader: Reader) -> Part:
-    """Return the part that a model makes of new files, or of new readings of known ones; `names` are by reading."""
+def score_new(
+    contents: Contents, names: Mapping[str, str], reader: Reader, read_as: Mapping[str, str] | None = None
+) -> Part:
+    """Return the part that a model makes of new files, or of new readings of known ones; `names` are by reading.
+
+    `read_as` has the names that say how files are read, where these are others.
+    """
     return Part(
         reader.model,
         tuple(
             replace(
-                _judge(contents[sha], sha, reader, uri),
+                _judge(contents[sha], sha, reader, (read_as or names)[sha]),
                 uri=uri,
                 share=reader.share,
                 beginnings=find_beginnings(contents, sha),

@@ -62,11 +62,18 @@ def plan_rescan(world: World, max_characters: int) -> Plan:
     if earlier:
         moment = world.next_moment + SCORED
         states.append(model.count_again(database, earlier, world.share is not None, moment))
-    new = {sha: uri for sha, uri in unread.items() if not world.contents[sha].waits(version, uri)}
+    read_as = {sha: _find_name(world, find_content(sha), uri) for sha, uri in unread.items()}
+    new = {sha: uri for sha, uri in unread.items() if not world.contents[sha].waits(version, read_as[sha])}
     reader = model.Reader(str(database.champion), max_characters, version, world.share)
-    part = model.score_new(world.contents, new, reader)
+    part = model.score_new(world.contents, new, reader, read_as)
     states += model.commit_all(states[-1], [part], world.next_moment + 2 * SCORED)[1:]
     return Plan(states, parts=[part] if unread else [])
+
+
+def _find_name(world: World, content: str, first: str) -> str:
+    """Return the name under which a rescan reads a content: that of its arrival while it is there, or the first."""
+    names = [name.rsplit("/", 1)[-1] for name, sha in world.list_files().items() if sha == content]
+    return first if first in names else names[0]
 
 
 def _start(world: World) -> list[Database]:

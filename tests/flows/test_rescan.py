@@ -122,6 +122,13 @@ def test_files_that_are_gone_keep_their_reading_and_are_named(misread: Home) -> 
     assert list_latest(misread) == before
 
 
+def test_of_copies_the_one_under_whose_name_the_file_arrived_is_read_again(misread: Home) -> None:
+    arrived = misread.inbox / "shop-a/2026-04.csv"
+    (misread.inbox / "shop-a/zz-copy.jsonl").write_bytes(arrived.read_bytes())  # no JSON lines
+    run(rescan="shop-a")
+    assert list_latest(misread) == READ_RIGHT
+
+
 @pytest.mark.slow
 def test_a_file_that_was_moved_to_the_scored_ones_is_read_again_from_there(misread: Home) -> None:
     folder = misread.scored / "2026-04-02/shop-a"
