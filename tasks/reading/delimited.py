@@ -140,10 +140,11 @@ def read_delimited(
 
 def _bound_lines(text: Iterator[bytes], most: int) -> Iterator[bytes]:
     """Yield a text; refuse one of more lines than `most`, since empty ones are no rows and take time too."""
-    lines = 0
+    feeds = returns = 0  # a line ends in one of them, or in both
     for chunk in text:
-        lines += chunk.count(b"\n") or chunk.count(b"\r")
-        require_rows(lines, most)
+        feeds += chunk.count(b"\n")
+        returns += chunk.count(b"\r")
+        require_rows(max(feeds, returns), most)
         yield chunk
 
 

@@ -243,6 +243,7 @@ FORMAT_CASES = [
     bad_file("gz", "csv", "more misshapen rows than its size allows", "a.csv.gz", make.to_gz(b"text,id\n" + b"a\n" * 900), "bomb_suspected", "more than 500 rows", unsuspected_rows=500, rows_per_byte=1),
     bad_file("zst", "jsonl", "more empty lines than its size allows", "a.jsonl.zst", make.to_zst(JSONL + b"\n" * 201_000), "bomb_suspected", "more than 200,000 rows"),
     bad_file("zst", "csv", "more empty lines than its size allows", "a.csv.zst", make.to_zst(CSV + b"\n" * 201_000), "bomb_suspected", "more than 200,000 rows"),
+    bad_file("xz", "csv", "more empty lines of both kinds than its size allows", "a.csv.xz", lzma.compress(CSV + b"\r" * 201_000 + b"\n"), "bomb_suspected", "more than 200,000 rows"),
     bad_file("gz", "parquet", "too large to be held", "a.parquet.gz", make.to_gz(PARQUET), "bomb_suspected", "99 bytes", held_bytes=99),
 ]  # fmt: skip
 
