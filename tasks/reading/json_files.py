@@ -16,6 +16,7 @@ arrays, or in one whose name says nothing of rows, while no profile names it, is
 import codecs
 import json
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -108,8 +109,18 @@ def make_batches(
 
 
 def _list_names(rows: Sequence[ObjectRow]) -> dict[str, None]:
-    """Return the keys of objects in the order in which they first come."""
-    return dict.fromkeys(name for row, _ in rows for name in row if is_valid_text(name))
+    """Return the names of the columns of objects in the order in which they first come.
+
+    A key that has a null where other rows have an object is no column.
+    """
+    names = dict.fromkeys(name for row, _ in rows for name in row if is_valid_text(name))
+    nulls = names.keys() - {name for row, _ in rows for name, value in row.items() if value is not None}
+    in_order = sorted(names) if nulls else []
+    for name in nulls:
+        place = bisect_left(in_order, f"{name}.")
+        if in_order[place : place + 1] and in_order[place].startswith(f"{name}."):
+            del names[name]
+    return names
 
 
 def _make_rows(rows: Sequence[ObjectRow], reading: Reading, first_row: int) -> RawRows:

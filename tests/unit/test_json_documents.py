@@ -142,6 +142,13 @@ def test_nested_objects_become_columns_with_dotted_names(
     assert read_further(row) == expected
 
 
+def test_a_null_where_other_rows_have_an_object_is_no_column_of_its_own() -> None:
+    films = [{"title": "Up"}, None, {"title": "Ida"}]
+    reviews = [{"text": f"Film {number}.", "movie": film} for number, film in enumerate(films)]
+    (rows,) = read(json.dumps(reviews).encode())
+    assert rows.known["movie_id"].to_pylist() == ["Up", None, "Ida"]
+
+
 def test_a_row_whose_names_would_grow_without_bound_is_set_aside_in_little_memory() -> None:
     inner = "{" + ",".join(f'"{number}":1' for number in range(9000)) + "}"
     row = '{"text":"A film.","a":' + f'{{"{"k" * 110}":' * 60 + inner + "}" * 61
