@@ -25,7 +25,7 @@ ROW_RULES = {
     "no_review": "Another column says that the row is no review: spam, a test, a note of the shop; nothing to score.",
     "text_missing": "The row has no text: a null, or none of the text's columns; fill it in.",
     "text_not_given": "The row is empty, or has a rating or label without a text, or a word such as nan for it.",
-    "text_blank": "The text is empty, or only spaces, line breaks or invisible characters; fill it in.",
+    "text_blank": "The text is empty, or only spaces or invisible characters; fill it in.",
     "text_encoding": "The text's bytes are not valid in the file's encoding; save the file as UTF-8.",
     "text_type": "The text is a number, a list or another value that is not a string; put it in quotes.",
     "text_too_long": "The text is longer than a review may be; check for a missing quote, or shorten it.",

@@ -118,7 +118,7 @@ def _list_names(rows: Sequence[ObjectRow]) -> dict[str, None]:
     in_order = sorted(names) if nulls else []
     for name in nulls:
         place = bisect_left(in_order, f"{name}.")
-        if in_order[place : place + 1] and in_order[place].startswith(f"{name}."):
+        if place < len(in_order) and in_order[place].startswith(f"{name}."):
             del names[name]
     return names
 
