@@ -2,8 +2,9 @@
 
 The sheet is the one that the profile names, else the only visible one that may have reviews. The header is the first
 row that is not empty, at or below the one that the profile names; empty rows are no rows. Every cell becomes the text
-that a person sees: dates in ISO 8601, whole numbers without a decimal point, nothing for an error. A cell that is
-merged with those above has their value. A workbook with a formula whose value was not saved is refused, since a person
+that a person sees: dates in ISO 8601, whole numbers without a decimal point, an error of an xlsx as its name, such as
+`#N/A`, and nothing for that of another format, since Calamine has none. A cell that is merged with those above has
+their value. A workbook with a formula whose value was not saved is refused, since a person
 may see one.
 Calamine holds the sheet whole, so the size of a workbook is limited, packed and unpacked.
 """
@@ -60,6 +61,8 @@ _UNSAVED = re.compile(
 )
 """A cell of an xlsx with a formula whose value was not saved, and the cell's name."""
 _LONGEST_CELL = 12_000
+_ERROR = re.compile(rb'(<c [^<>]{0,300}?\bt=")e(?=")')
+"""The type of a cell of an xlsx that has an error."""
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 """The name of the part that holds an encrypted xlsx."""
 _PIECE_BYTES = 1 << 20
@@ -76,7 +79,8 @@ def read_workbook(file: IO[bytes], first_row: int, options: ReadOptions) -> Iter
     Raises `FileRefusedError`: workbook_broken, workbook_too_large, archive_encrypted, sheet_missing, header_broken,
     header_changed, and the rules of `choose_reading`.
     """
-    _require_sound(file, options.limits)
+    if _require_sound(file, options.limits):
+        file = _write_errors_as_texts(file)
     with _refusing_broken(file), _silence_panics():
         sheet = _choose_sheet(CalamineWorkbook.from_filelike(file), options)
         names, rows = _open_table(sheet, options)
@@ -98,8 +102,12 @@ def read_workbook(file: IO[bytes], first_row: int, options: ReadOptions) -> Iter
             next_row += len(batch)
 
 
-def _require_sound(file: IO[bytes], limits: ContainerLimits) -> None:
-    """Refuse a workbook too large to be held, packed or unpacked, and a damaged zip; the file is left at its start."""
+def _require_sound(file: IO[bytes], limits: ContainerLimits) -> bool:
+    """Refuse a workbook too large to be held, packed or unpacked, and a damaged zip; the file is left at its start.
+
+    Return whether it is an xlsx with a cell that has an error.
+    """
+    has_error = False
     size, most = file.seek(0, io.SEEK_END), limits.workbook_unpacked_bytes
     if size > limits.workbook_bytes:
         raise refusal("workbook_too_large", f"it has {size:,} bytes, the limit is {limits.workbook_bytes:,}")
@@ -116,9 +124,12 @@ def _require_sound(file: IO[bytes], limits: ContainerLimits) -> None:
                         if unpacked > most:
                             raise refusal("workbook_too_large", f"it unpacks to more than {most:,} bytes")
                         if info.filename.startswith(_SHEETS):
-                            _require_saved(before + chunk)
+                            piece = before + chunk
+                            _require_saved(piece)
+                            has_error = has_error or bool(b't="e"' in piece and _ERROR.search(piece))
                             before = chunk[-_LONGEST_CELL:]
     file.seek(0)
+    return has_error
 
 
 def _require_saved(text: bytes) -> None:
@@ -128,6 +139,24 @@ def _require_saved(text: bytes) -> None:
         problem = f"the cell {found[1].decode()} has a formula whose value was not saved"
         way = "open the workbook in the spreadsheet program and save it again"
         raise refusal("workbook_broken", f"{problem}: {way}")
+
+
+def _write_errors_as_texts(file: IO[bytes]) -> IO[bytes]:
+    """Return a sound xlsx without its pictures, and with texts in place of errors, which Calamine leaves out."""
+    written = io.BytesIO()
+    with zipfile.ZipFile(file) as archive, zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as copy:
+        for info in archive.infolist():
+            if info.filename.lower().endswith(_PARTS):
+                with archive.open(info) as part, copy.open(info.filename, "w") as out:
+                    is_sheet, rest = info.filename.startswith(_SHEETS), b""
+                    while chunk := part.read(_PIECE_BYTES):
+                        # A tag that is cut in two is left to the next piece.
+                        piece, sign, rest = (rest + chunk).rpartition(b"<") if is_sheet else (chunk, b"", b"")
+                        out.write(_ERROR.sub(rb"\1str", piece) if is_sheet else piece)
+                        rest = sign + rest
+                    out.write(rest)
+    written.seek(0)
+    return written
 
 
 @contextmanager

@@ -59,7 +59,7 @@ def refuse(data: bytes, **options: Any) -> FileRefusedError:
         (dt.date(2024, 3, 5), "2024-03-05"),
         (dt.datetime(2024, 3, 5, 6, 7, 8), "2024-03-05T06:07:08"),
         ("  é_x000D_ <b>&amp;\r\n\t", "  é_x000D_ <b>&amp;\r\n\t"),
-        (Fault(), ""),
+        (Fault(), Fault().name),
         (None, ""),
     ],
 )
@@ -69,6 +69,13 @@ def test_a_cell_becomes_what_a_person_sees(cell: Any, expected: str) -> None:
 
 
 # Rows
+
+
+@pytest.mark.parametrize("piece", [64, 1 << 20])
+def test_a_row_that_has_nothing_but_an_error_is_a_row(piece: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workbooks, "_PIECE_BYTES", piece)
+    grid: Grid = [["text"], ["a"], *([Fault()] for _ in range(9)), ["b"]]
+    assert read_texts(write_xlsx({"S": grid})) == ["a", *[Fault().name] * 9, "b"]
 
 
 def test_rows_above_the_header_and_empty_rows_are_no_rows() -> None:
@@ -103,7 +110,7 @@ def test_a_table_may_begin_right_of_the_first_column() -> None:
         (Formula("A1&B1", "<v>4</v>"), "4"),
         (Formula("A1&B1", "<v>4</v>", "str"), "4"),
         (Formula('IF(A1="","",4)', "<v></v>", "str"), ""),
-        (Formula("1/0", "<v>#DIV/0!</v>", "e"), ""),
+        (Formula("1/0", "<v>#DIV/0!</v>", "e"), "#DIV/0!"),
     ],
 )
 def test_a_formula_has_the_value_that_was_saved(cell: Any, expected: str) -> None:
