@@ -55,14 +55,14 @@ def read_settings_file() -> dict[str, str]:
 
 
 def require_prefect_home(environment: Mapping[str, str]) -> None:
-    """Raise `UsageError` if PREFECT_HOME is empty or names a folder that can't be created."""
+    """Create the folder that PREFECT_HOME names, for its user alone; raise `UsageError` if that is impossible."""
     named = environment.get("PREFECT_HOME")
     if named is None:
         return
     if not named:  # Prefect would use the current folder
         raise UsageError("PREFECT_HOME is empty. Next: unset it, or name a folder.")
     try:
-        Path(named).expanduser().mkdir(parents=True, exist_ok=True)
+        Path(named).expanduser().mkdir(mode=0o700, parents=True, exist_ok=True)
     except (OSError, RuntimeError) as error:
         raise UsageError(
             f"PREFECT_HOME={named[:80]!r}: can't be created ({getattr(error, 'strerror', None) or error}). Next: "

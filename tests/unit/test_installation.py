@@ -11,7 +11,13 @@ import pytest
 import yaml
 
 from deployments.guarded_server import LOOPBACK_NAMES, list_hosts
-from deployments.installation_paths import PREFECT_FILE, PROJECT_ROOT, find_default_home, find_settings_file
+from deployments.installation_paths import (
+    PREFECT_FILE,
+    PROJECT_ROOT,
+    find_default_home,
+    find_settings_file,
+    require_prefect_home,
+)
 from deployments.settings import find_unknown, load_settings
 
 PACKAGES = ("reviews", "flows", "tasks", "models", "data_contracts", "deployments")
@@ -21,6 +27,11 @@ def test_a_checkout_keeps_its_data_and_its_settings_in_its_folder(tmp_path: Path
     (tmp_path / "pyproject.toml").touch()
     assert find_default_home(tmp_path) == tmp_path / "data"
     assert find_settings_file(tmp_path) == tmp_path / ".env"
+
+
+def test_a_folder_that_prefect_home_names_is_made_for_its_user_alone(tmp_path: Path) -> None:
+    require_prefect_home({"PREFECT_HOME": str(tmp_path / "prefect")})
+    assert (tmp_path / "prefect").stat().st_mode & 0o777 == 0o700
 
 
 def test_an_installed_wheel_keeps_them_in_the_folders_of_the_user(
