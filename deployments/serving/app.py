@@ -56,8 +56,6 @@ STALE = "The champion can't be loaded: {} goes on answering. Next: see what the 
 NOT_JSON = "The request is not JSON that can be read"
 NOT_DECLARED = "The request is not declared as JSON. Next: send the header `Content-Type: application/json`."
 NEXT = "Next: /docs shows each request and its form."
-LONGEST_NAME = 40
-"""Characters of a name in a request that a message repeats."""
 DESCRIPTION = """
 Scores movie reviews by the champion: is a review positive, and what rating would its writer give? The numbers are those
 that `reviews score` writes. Each request is answered by one model, whose id is in the answer.
@@ -179,7 +177,10 @@ async def _refuse_form(request: Request, error: RequestValidationError) -> Respo
         return JSONResponse({"message": f"{NOT_JSON}. {NEXT}"}, 400)
     if first["loc"] == ("body",) and "json" not in request.headers.get("content-type", ""):
         return JSONResponse({"message": NOT_DECLARED}, 422)
-    place = ".".join(ascii(str(each)[:LONGEST_NAME]).strip("'\"")[:LONGEST_NAME] for each in first["loc"])
+    names = (
+        first["loc"][:-1] if first["type"] == "extra_forbidden" else first["loc"]
+    )  # the last may be a text
+    place = ".".join(map(str, names))
     return JSONResponse({"message": f"{place}: {first['msg']}. {NEXT}"}, 422)
 
 

@@ -284,10 +284,10 @@ def export(
 ) -> None:
     """Export scored reviews to FOLDER as Parquet or CSV.
 
-    There is one subfolder per day of scoring (UTC), such as `day=2026-11-24/`. A row is a row of scored_reviews:
-    one per source row and model, with all columns of its file and the text. The default FOLDER is `exports/` of the
-    home. Without --new the export replaces the one that is there. With --new the folder gets what it lacks, each row
-    exactly once, even if an export is killed and repeated, and loses rows that were forgotten.
+    There is one subfolder per day of scoring (UTC), such as `day=2026-11-24/`. A row is a row of scored_reviews, of
+    the readings that count: one per source row and model, with all columns of its file and the text. The default FOLDER
+    is `exports/` of the home. Without --new the export replaces the one that is there. With --new the folder gets what
+    it lacks, each row exactly once, even if an export is killed and repeated, and loses rows that were forgotten.
 
     With --current a row is a row of latest_scores: the newest row of a review, with the champion's score or, if it has
     not scored that row, that of the model promoted last among those that have. They are written to one file,

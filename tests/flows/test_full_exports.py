@@ -57,7 +57,7 @@ def test_a_far_smaller_export_is_refused_until_the_profile_allows_it(exported: H
     path = drop(exported, "shop/3.csv", f"{HEAD}9,tt2,a good plot\n")
     describe(exported, REPLACES + "[limits]\nsmallest_share_of_last = 0.6\n", "shop")
     [refused] = list_refused(run())
-    assert refused.startswith("shop/3.csv: export_too_small: it has 1 review, less than 60% of the 2 reviews")
+    assert refused.startswith("shop/3.csv: export_too_small: it has 1 row, less than 60% of the 2 rows")
     assert list_latest(exported) == ["8", "9"]
     describe(exported, REPLACES + "[limits]\nsmallest_share_of_last = 0.1\n", "shop")
     run(files=[str(path)])

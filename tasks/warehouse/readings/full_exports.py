@@ -91,7 +91,7 @@ def find_full_exports(connection: duckdb.DuckDBPyConnection) -> None:
         if reviews < share * last_reviews:
             error = refusal(
                 "export_too_small",
-                f"it has {count(reviews, 'review')}, less than {share:.0%} of the {count(last_reviews, 'review')} of "
+                f"it has {count(reviews, 'row')}, less than {share:.0%} of the {count(last_reviews, 'row')} of "
                 f"{last_uri}, which it would replace",
             )
             named = {"rule": error.rule, "detail": error.detail, "source_sha256": source_sha256}
