@@ -79,7 +79,7 @@ FILE_RULES = {
     "csv_broken": "From some byte on, the CSV can't be split into rows; check its quotes and separators.",
     "json_broken": "The JSON can't be read as rows; mend it, or say where they are: reviews sources init NAME FILE",
     "parquet_broken": "The Parquet file is truncated or damaged; write it again.",
-    "orc_broken": "The ORC file is truncated or damaged; write it again.",
+    "orc_broken": "The ORC file is truncated or damaged, or has a time before 1677 or after 2262; write it again.",
     "arrow_broken": "The Arrow or Feather file is truncated or damaged; write it again, or as Parquet.",
     "avro_broken": "The Avro file is truncated or damaged; write it again.",
     "workbook_broken": "The workbook is damaged, or has cells without the value that is seen; save it again, as xlsx "

@@ -8,13 +8,13 @@ import base64
 import datetime as dt
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 import fastavro
 import pyarrow as pa
 from fastavro.io.binary_decoder import BinaryDecoder
-from fastavro.read import BLOCK_READERS
+from fastavro.read import BLOCK_READERS, LOGICAL_READERS
 
 from data_contracts.errors import ReviewsError
 from tasks.reading.columns import MOST_NAMES
@@ -25,6 +25,7 @@ from tasks.support.refusals import refusal, refusing
 _CHECKSUM_BYTES = 4
 _DECODER: Any = BinaryDecoder
 """It reads the values of a file; it is not typed."""
+_LOGICAL_READERS: Any = {**LOGICAL_READERS}
 
 
 def read_avro(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
@@ -33,6 +34,7 @@ def read_avro(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator
     Raises `FileRefusedError`: avro_broken, bomb_suspected, and the rules of `choose_reading`.
     """
     BLOCK_READERS.update(snappy=_read_snappy, zstandard=_read_zstd)
+    LOGICAL_READERS.update({kind: _keep_odd(kind, read) for kind, read in _LOGICAL_READERS.items()})
     rows = 0
     try:
         with refusing("avro_broken", lambda: f"it can't be read after row {rows:,}"):
@@ -43,6 +45,21 @@ def read_avro(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator
         raise
     except Exception as error:  # on a damaged schema, fastavro raises errors of all kinds
         raise refusal("avro_broken", f"it can't be read after row {rows:,}") from error
+
+
+def _keep_odd(kind: str, read: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a reader of values of a kind, such as dates, that writes out as stored what Python can't represent.
+
+    The kind comes before the number, which may else be taken for a moment of its own.
+    """
+
+    def read_or_keep(value: Any, *schemas: Any) -> Any:
+        try:
+            return read(value, *schemas)
+        except (ArithmeticError, ValueError):
+            return f"{kind} {value}"
+
+    return read_or_keep
 
 
 # Blocks

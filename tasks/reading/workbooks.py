@@ -3,9 +3,8 @@
 The sheet is the one that the profile names, else the only visible one that may have reviews. The header is the first
 row that is not empty, at or below the one that the profile names; empty rows are no rows. Every cell becomes the text
 that a person sees: dates in ISO 8601, whole numbers without a decimal point, an error of an xlsx as its name, such as
-`#N/A`, and nothing for that of another format, since Calamine has none. A cell that is merged with those above has
-their value. A workbook with a formula whose value was not saved is refused, since a person
-may see one.
+`#N/A`, and nothing for that of another format, since Calamine has none. A cell of an xlsx or xls that is merged with
+those above has their value. A workbook with a formula whose value was not saved is refused, since a person may see one.
 Calamine holds the sheet whole, so the size of a workbook is limited, packed and unpacked.
 """
 
@@ -14,11 +13,12 @@ import io
 import os
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import IO, Any
+from xml.parsers import expat
 
 import pyarrow as pa
 from python_calamine import (
@@ -52,17 +52,13 @@ from tasks.reading.streams import ContainerLimits
 from tasks.support.refusals import refusal, refusing
 from tasks.support.wording import quote_word
 
-_PARTS = (".xml", ".rels", ".bin")
-_SHEETS = "xl/worksheets/"
-# The value of a formula whose cell has the type `str` may be an empty text.
-_UNSAVED = re.compile(
-    rb'<c (?![^>]{0,200}\bt="str")[^>]{0,200}?\br="([A-Z]{1,3}\d{1,7})"[^>]{0,200}>'
-    rb"<f(?:[^>]{0,300}/>|[^>]{0,300}>[^<]{0,10000}</f>)(?:<v ?/>|<v></v>)?</c>"
-)
-"""A cell of an xlsx with a formula whose value was not saved, and the cell's name."""
-_LONGEST_CELL = 12_000
-_ERROR = re.compile(rb'(<c [^<>]{0,300}?\bt=")e(?=")')
+_PARTS = (".xml", ".rels", ".bin", "mimetype")
+_TELLING = re.compile(rb"[<:]f[\s/>]|[\"']e[\"']|:formula|:line-break|:tab[\s/>]|\xff\xfe|\xfe\xff")
+"""What a part has in which a cell may have a formula, an error or a break, and one in UTF-16."""
+_LONGEST_TELLING = 11
+_ERROR = re.compile(rb"(\bt\s*=\s*[\"'])e(?=[\"'])")
 """The type of a cell of an xlsx that has an error."""
+_TAG, _BREAKS = re.compile(rb"<(?:[^\s:]+:)?([\w-]+)"), {"line-break": b"\n", "tab": b"\t"}
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 """The name of the part that holds an encrypted xlsx."""
 _PIECE_BYTES = 1 << 20
@@ -79,8 +75,8 @@ def read_workbook(file: IO[bytes], first_row: int, options: ReadOptions) -> Iter
     Raises `FileRefusedError`: workbook_broken, workbook_too_large, archive_encrypted, sheet_missing, header_broken,
     header_changed, and the rules of `choose_reading`.
     """
-    if _require_sound(file, options.limits):
-        file = _write_errors_as_texts(file)
+    if places := _require_sound(file, options.limits):
+        file = _write_as_texts(file, places)
     with _refusing_broken(file), _silence_panics():
         sheet = _choose_sheet(CalamineWorkbook.from_filelike(file), options)
         names, rows = _open_table(sheet, options)
@@ -102,12 +98,12 @@ def read_workbook(file: IO[bytes], first_row: int, options: ReadOptions) -> Iter
             next_row += len(batch)
 
 
-def _require_sound(file: IO[bytes], limits: ContainerLimits) -> bool:
+def _require_sound(file: IO[bytes], limits: ContainerLimits) -> dict[str, list[int]]:
     """Refuse a workbook too large to be held, packed or unpacked, and a damaged zip; the file is left at its start.
 
-    Return whether it is an xlsx with a cell that has an error.
+    Return the places of what Calamine leaves out, as `_check_cells` does, by the part that has them.
     """
-    has_error = False
+    places: dict[str, list[int]] = {}
     size, most = file.seek(0, io.SEEK_END), limits.workbook_unpacked_bytes
     if size > limits.workbook_bytes:
         raise refusal("workbook_too_large", f"it has {size:,} bytes, the limit is {limits.workbook_bytes:,}")
@@ -117,44 +113,85 @@ def _require_sound(file: IO[bytes], limits: ContainerLimits) -> bool:
         with refusing("workbook_broken", lambda: "the zip that it is can't be unpacked"):
             archive, unpacked = zipfile.ZipFile(file), 0
             for info in archive.infolist():
+                is_telling, before = False, b""
                 with archive.open(info) as part:
-                    before = b""
                     while info.filename.lower().endswith(_PARTS) and (chunk := part.read(_PIECE_BYTES)):
                         unpacked += len(chunk)
                         if unpacked > most:
                             raise refusal("workbook_too_large", f"it unpacks to more than {most:,} bytes")
-                        if info.filename.startswith(_SHEETS):
-                            piece = before + chunk
-                            _require_saved(piece)
-                            has_error = has_error or bool(b't="e"' in piece and _ERROR.search(piece))
-                            before = chunk[-_LONGEST_CELL:]
+                        is_telling = is_telling or _TELLING.search(before + chunk) is not None
+                        before = chunk[-_LONGEST_TELLING:]
+                if is_telling and info.filename.lower().endswith(".xml"):
+                    with archive.open(info) as part:
+                        places[info.filename] = _check_cells(part)
     file.seek(0)
-    return has_error
+    return {name: found for name, found in places.items() if found}
 
 
-def _require_saved(text: bytes) -> None:
-    """Refuse a piece of a sheet with a formula whose value was not saved: Calamine finds nothing in its cell."""
-    found = _UNSAVED.search(text) if b"<f" in text else None
-    if found:
-        problem = f"the cell {found[1].decode()} has a formula whose value was not saved"
-        way = "open the workbook in the spreadsheet program and save it again"
-        raise refusal("workbook_broken", f"{problem}: {way}")
+def _check_cells(part: IO[bytes]) -> list[int]:
+    """Return the places, in bytes, of tags that Calamine leaves out: cells of an xlsx with an error, breaks of an ods.
+
+    Refuses one with a formula whose value was not saved (workbook_broken): Calamine finds nothing in its cell.
+    """
+    places: list[int] = []
+    cell, kind = "", ""
+    has_formula = is_value = has_value = False
+    parser = expat.ParserCreate()
+
+    def start(tag: str, attributes: Mapping[str, str]) -> None:
+        nonlocal cell, kind, has_formula, is_value, has_value
+        name, has = tag.rpartition(":")[2], {key.rpartition(":")[2] for key in attributes}
+        if name == "c":
+            cell, kind = attributes.get("r", "without a name"), attributes.get("t", "")
+            has_formula = has_value = False
+        elif name == "table-cell" and "formula" in has and "value-type" not in has:
+            raise _refuse_unsaved("")
+        if name in _BREAKS or (name == "c" and kind == "e"):
+            places.append(parser.CurrentByteIndex)
+        has_formula, is_value = has_formula or name == "f", name in ("v", "t")
+
+    def read(text: str) -> None:
+        nonlocal has_value
+        has_value = has_value or (is_value and not text.isspace())
+
+    def end(tag: str) -> None:
+        nonlocal is_value
+        is_value = False
+        # The value of a formula whose cell has the type `str` may be an empty text.
+        if tag.rpartition(":")[2] == "c" and has_formula and not has_value and kind != "str":
+            raise _refuse_unsaved(f" {cell}")
+
+    parser.StartElementHandler, parser.CharacterDataHandler, parser.EndElementHandler = start, read, end
+    with refusing("workbook_broken", lambda: "a part of it is no XML"):
+        parser.ParseFile(part)
+    return places
 
 
-def _write_errors_as_texts(file: IO[bytes]) -> IO[bytes]:
-    """Return a sound xlsx without its pictures, and with texts in place of errors, which Calamine leaves out."""
+def _refuse_unsaved(cell: str) -> FileRefusedError:
+    """Return the refusal of a workbook with a formula without a value."""
+    problem = f"the cell{cell} has a formula whose value was not saved"
+    way = "open the workbook in the spreadsheet program and save it again"
+    return refusal("workbook_broken", f"{problem}: {way}")
+
+
+def _write_as_texts(file: IO[bytes], places: Mapping[str, Sequence[int]]) -> IO[bytes]:
+    """Return a sound workbook without its pictures, and with texts for what Calamine leaves out.
+
+    `places` are those of its tags in the parts of the file.
+    """
     written = io.BytesIO()
     with zipfile.ZipFile(file) as archive, zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as copy:
         for info in archive.infolist():
             if info.filename.lower().endswith(_PARTS):
                 with archive.open(info) as part, copy.open(info.filename, "w") as out:
-                    is_sheet, rest = info.filename.startswith(_SHEETS), b""
-                    while chunk := part.read(_PIECE_BYTES):
-                        # A tag that is cut in two is left to the next piece.
-                        piece, sign, rest = (rest + chunk).rpartition(b"<") if is_sheet else (chunk, b"", b"")
-                        out.write(_ERROR.sub(rb"\1str", piece) if is_sheet else piece)
-                        rest = sign + rest
-                    out.write(rest)
+                    data, done = part.read(), 0
+                    for place in places.get(info.filename, ()):
+                        tag = data[place : data.index(b">", place)]
+                        name = _TAG.match(tag)
+                        before = _BREAKS.get(name[1].decode() if name else "", b"")
+                        out.write(data[done:place] + before + _ERROR.sub(rb"\1str", tag, count=1))
+                        done = place + len(tag)
+                    out.write(data[done:])
     written.seek(0)
     return written
 
@@ -257,27 +294,30 @@ def _read_rows(sheet: CalamineSheet, first: int = 0) -> Iterator[_Row]:
     A cell that is merged with those above has their value.
     """
     merged = _list_merged(sheet)
-    held: dict[int, tuple[int, str]] = {}  # the last row of a merged cell and its value, by column
+    held: dict[int, tuple[int, str]] = {}  # the last row that a merged cell covers and its value, by column
     for number, cells in enumerate(sheet.iter_rows()):
         row = [cell if type(cell) is str else _format_cell(cell) for cell in cells]
-        if not any(row):
-            continue
-        filled = row[:]
-        for column, (last, value) in held.items():
-            if number <= last and not row[column]:
-                filled[column] = value
-        held |= {column: (last, row[column]) for column, last in merged.get(number, ())}
-        if number >= first:
-            yield filled
+        covered = {column: value for column, (last, value) in held.items() if number <= last}
+        for column in covered:
+            row[column] = ""
+        for left, right, bottom in merged.get(number, ()):
+            row[left + 1 : right] = [""] * (right - left - 1)
+            held |= {column: (bottom, row[left] if column == left else "") for column in range(left, right)}
+        if any(row) and number >= first:
+            yield [covered.get(column, value) for column, value in enumerate(row)] if covered else row
 
 
-def _list_merged(sheet: CalamineSheet) -> dict[int, list[tuple[int, int]]]:
-    """Return the cells that are merged with those below: by their row the place in the row and the last row."""
+def _list_merged(sheet: CalamineSheet) -> dict[int, list[tuple[int, int, int]]]:
+    """Return the merged cells: by their first row the columns from which and before which they reach, and the last row.
+
+    What a cell has that another one covers is not seen.
+    """
     start = sheet.start[1] if sheet.start else 0
-    merged: dict[int, list[tuple[int, int]]] = {}
-    for (top, left), (bottom, _) in sheet.merged_cell_ranges or ():
-        if bottom > top and start <= left < start + sheet.width:
-            merged.setdefault(top, []).append((left - start, bottom))
+    merged: dict[int, list[tuple[int, int, int]]] = {}
+    for (top, left), (bottom, right) in sheet.merged_cell_ranges or ():
+        if start <= left < start + sheet.width:
+            end = min(right - start + 1, sheet.width)
+            merged.setdefault(top, []).append((left - start, end, bottom))
     return merged
 
 

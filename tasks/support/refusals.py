@@ -11,6 +11,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from xml.parsers.expat import ExpatError
 
 import pyarrow as pa
 
@@ -50,6 +51,7 @@ DECODER_ERRORS: tuple[type[Exception], ...] = (
     tarfile.TarError,
     zipfile.BadZipFile,
     zlib.error,
+    ExpatError,
 )
 """What decoders raise on damaged input: their own errors, and Python's, such as an overflow in their arithmetic."""
 

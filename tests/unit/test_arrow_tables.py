@@ -139,6 +139,19 @@ def test_avro_values_of_any_type_are_kept() -> None:
     assert read_extra("avro", data) == {name: kept for name, (*_, kept) in VALUES.items() if kept is not None}
 
 
+@pytest.mark.parametrize(
+    ("kind", "logical", "value"),
+    [("long", "timestamp-millis", 253_402_300_800_000), ("int", "date", 2_000_000_000)],
+)
+def test_a_date_of_avro_that_python_cannot_have_is_kept_as_no_date(
+    kind: str, logical: str, value: int
+) -> None:
+    schema = describe({"reviewed_at": {"type": kind, "logicalType": logical}})
+    data = write_avro(schema, [{"text": "A film.", "reviewed_at": value}])
+    (rows,) = READERS["avro"](io.BytesIO(data), 1, ReadOptions())
+    assert rows.known["reviewed_at"].to_pylist() == [f"{kind}-{logical} {value}"]
+
+
 def compress_snappy(file: Any, data: bytes, level: int | None) -> None:
     packed = pa.Codec("snappy").compress(data, asbytes=True) + bytes(4)
     size = len(packed) << 1

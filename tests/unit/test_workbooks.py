@@ -23,6 +23,7 @@ from tests.support.workbook_builders import (
     Formula,
     Grid,
     to_compound_file,
+    write_ods,
     write_xls,
     write_xlsx,
     write_xlsx_sheet,
@@ -125,16 +126,53 @@ def test_a_workbook_with_a_formula_whose_value_was_not_saved_is_refused_with_the
     assert "B2 has a formula" in error.detail
 
 
-def test_a_formula_without_a_value_is_found_where_its_cell_is_cut_in_two_pieces(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("piece", [8, 1 << 20])
+@pytest.mark.parametrize(
+    ("cell", "written"),
+    [
+        ('<c r="B2"><f>', "<c\nr='B2' ><!-- it has --><f>"),
+        ('<c r="B2"><f>', '<c r="B2" t="b"><f ca="1">' + "1+" * 9000),
+        ("1+1", "<![CDATA[1+1]]>"),
+        ("<v></v>", "<v> <!-- nothing --></v >"),
+        ("<v></v>", "<extLst/>"),
+        ("<", "<x:"),
+    ],
+)
+def test_a_formula_without_a_value_is_found_however_the_xml_spells_it(
+    cell: str, written: str, piece: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workbooks, "_PIECE_BYTES", 64)
-    rows: Grid = [
-        ["Review", "Stars"],
-        *(["a film", number] for number in range(9)),
-        ["b", Formula("SUM(A1:A9)")],
-    ]
-    assert refuse(write_xlsx({"S": rows})).rule == "workbook_broken"
+    monkeypatch.setattr(workbooks, "_PIECE_BYTES", piece)
+    part, plain = "xl/worksheets/sheet1.xml", write_xlsx({"S": [["Review", "Stars"], ["a", Formula("1+1")]]})
+    with zipfile.ZipFile(io.BytesIO(plain)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    sheet = members[part].decode().partition("?>")[2].replace(cell, written)
+    members[part] = (
+        sheet.replace("<x:/", "</x:").replace("xmlns=", "xmlns:x=" if "<x:" in sheet else "xmlns=").encode()
+    )
+    assert refuse(to_zip(members)).rule == "workbook_broken"
+
+
+def test_a_break_and_a_tab_in_a_text_of_an_ods_are_kept() -> None:
+    plain = write_ods({"S": [["text", "stars"], ["oneXtwoYthree", 4]]})
+    with zipfile.ZipFile(io.BytesIO(plain)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    content = (
+        members["content.xml"].replace(b"X", b"<text:line-break/>").replace(b"Y", b"<text:tab></text:tab>")
+    )
+    assert read_texts(to_zip({**members, "content.xml": content}, 0)) == ["one\ntwo\tthree"]
+
+
+def test_a_formula_of_an_ods_without_a_value_is_refused() -> None:
+    plain = write_ods({"S": [["text", "stars"], ["a", 4]]})
+    with zipfile.ZipFile(io.BytesIO(plain)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    value = b'office:value-type="float" office:value="4"'
+    for content, is_read in ((b' table:formula="of:=4" ' + value, True), (b' table:formula="of:=4"', False)):
+        changed = to_zip({**members, "content.xml": members["content.xml"].replace(value, content)}, 0)
+        if is_read:
+            assert read_texts(changed) == ["a"]
+        else:
+            assert refuse(changed).rule == "workbook_broken"
 
 
 MERGED: Grid = [
@@ -166,6 +204,14 @@ def test_a_cell_that_is_empty_and_not_merged_with_one_above_stays_empty(
 ) -> None:
     (rows,) = read(write_xlsx({"S": MERGED}, merged=merged))
     assert rows.known["movie_id"].to_pylist() == movies
+
+
+def test_what_a_merged_cell_covers_is_not_seen() -> None:
+    grid: Grid = [["Movie", "Review", "Tag", "Stars"], ["Heat", "a", "x", 4], ["Up", "b", "y", 5]]
+    (rows,) = read(write_xlsx({"S": grid}, merged=["A2:A3", "C2:D3"]))
+    assert rows.known["movie_id"].to_pylist() == ["Heat", "Heat"]
+    assert rows.known["given_rating"].to_pylist() == ["", ""]
+    assert list_further(rows) == [{"Tag": "x"}, {"Tag": "x"}]
 
 
 # Sheets
