@@ -51,7 +51,9 @@ class PatientConnection(H11Protocol):
         self._await_request()
         if len(self.connections) > find_most_connections():
             others = [each for each in self.connections if isinstance(each, PatientConnection)]
-            min((each for each in others if each.is_waiting()), key=lambda each: each.since).transport.abort()
+            oldest = min((each for each in others if each.is_waiting()), key=lambda each: each.since)
+            self.connections.discard(oldest)  # it is lost only later, and more may be made before that
+            oldest.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""

@@ -40,16 +40,24 @@ async def answer_slowly(scope: "Scope", receive: "Receive", send: "Send") -> Non
     await send({"type": "http.response.body"})
 
 
+@contextmanager
+def serve(listening: socket.socket) -> Iterator[int]:
+    """Serve `answer_slowly`; yield the port."""
+    server = uvicorn.Server(configure_server(answer_slowly, lifespan="off", log_level="critical"))
+    thread = threading.Thread(target=server.run, args=([listening],))
+    thread.start()
+    try:
+        yield listening.getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
 @pytest.fixture
 def port() -> Iterator[int]:
     """The port of a server of `answer_slowly`."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(configure_server(answer_slowly, lifespan="off", log_level="critical"))
-        thread = threading.Thread(target=server.run, args=([listening],))
-        thread.start()
-        yield listening.getsockname()[1]
-        server.should_exit = True
-        thread.join()
+    with socket.create_server(("127.0.0.1", 0)) as listening, serve(listening) as number:
+        yield number
 
 
 @contextmanager
@@ -77,6 +85,14 @@ def test_a_request_is_answered_however_many_connections_have_sent_no_whole_one(
         asking = opened.enter_context(connect(port, REQUEST + b"\r\n"))
         assert asking.recv(100).startswith(b"HTTP/1.1 204")
         assert is_closed(idle[0])
+
+
+def test_no_more_connections_are_kept_where_many_are_made_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_serving, "find_most_connections", lambda: 4)
+    with socket.create_server(("127.0.0.1", 0), backlog=20) as listening, ExitStack() as opened:
+        idle = [opened.enter_context(connect(listening.getsockname()[1])) for _ in range(12)]
+        with serve(listening):
+            assert all(map(is_closed, idle[:8]))
 
 
 def test_a_connection_that_sends_no_whole_request_in_time_is_closed_and_a_slow_answer_is_not(
