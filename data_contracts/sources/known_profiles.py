@@ -19,6 +19,8 @@ from data_contracts.sources.profile import FIELDS, MEANINGS, OWN_SCALES, Columns
 
 _NAMES_KEPT, _LONGEST_KEPT = 4096, 200
 """Names of columns that are kept in their normal form, and the most characters of one."""
+_LONGEST_COMPOSED = 1000
+"""Characters of a name up to which accents are joined with their letters: the time for it is quadratic."""
 DEFAULT = "default"
 """The name of the profile that has our own names of columns."""
 _SIGNS = re.compile(r"[\s_\-.]+")
@@ -46,7 +48,8 @@ def normalize_name(name: str) -> str:
 def _normalize(name: str) -> str:
     """Return the normal form of a name; it is asked for with each batch of a file."""
     # Some systems write an accent as a character of its own.
-    whole = name if name.isascii() else unicodedata.normalize("NFC", name)
+    is_plain = name.isascii() or len(name) > _LONGEST_COMPOSED
+    whole = name if is_plain else unicodedata.normalize("NFC", name)
     return _SIGNS.sub("", whole.strip().lstrip("\ufeff").strip()).casefold()
 
 
