@@ -60,7 +60,8 @@ FROM ({found}) AS found LEFT JOIN (
 """
 _FIND_REMEMBERED = """
 CREATE OR REPLACE TEMP TABLE rows_to_forget AS
-SELECT *, true AS is_named FROM ({remembered}) ANTI JOIN forgotten_rows USING (source_sha256, row_number)
+SELECT * REPLACE (coalesce(is_named, true) AS is_named) FROM ({remembered})
+ANTI JOIN forgotten_rows USING (source_sha256, row_number)
 """
 _COUNT = f"""
 SELECT count(*), count(*) FILTER (was_quarantined) FROM (

@@ -35,6 +35,7 @@ _COLUMNS = {
     "rows_read": "BIGINT",
     "rows_chosen": "VARCHAR",
     "bytes": "BIGINT",
+    "is_named": "BOOLEAN",
 }
 _MAKE_REMEMBERED = f"""
 CREATE OR REPLACE TEMP TABLE remembered ({", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())})
@@ -45,7 +46,10 @@ SELECT count(*) FROM remembered
 WHERE NOT coalesce(length(source_sha256) >= 64 AND row_number > 0 AND was_quarantined IN (true, false), false)
 OR forgotten_by IS NULL OR forgotten_at IS NULL
 """
-_ALL = "SELECT DISTINCT ON (source_sha256, row_number) * FROM remembered ORDER BY forgotten_at, row_number, bytes"
+_ALL = """
+SELECT DISTINCT ON (source_sha256, row_number) * FROM remembered
+ORDER BY is_named IS false, forgotten_at, row_number, bytes
+"""
 _ONLY_REMEMBERED = f"""
 SELECT {ROW_NAME} AS row FROM remembered ANTI JOIN forgotten_rows USING (source_sha256, row_number) ORDER BY row
 """  # noqa: S608 (our own names)

@@ -27,7 +27,7 @@ from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.forgotten_rows import forget_shown
 from tasks.warehouse.latest_scores import add_texts, count_reused_ids, settle_scores
 from tasks.warehouse.readings.full_exports import find_full_exports, replace_files
-from tasks.warehouse.readings.grown_files import FEWEST_ROWS, find_grown, replace_grown
+from tasks.warehouse.readings.grown_files import FEWEST_ROWS, find_grown, replace_grown, share_of_grown
 from tasks.warehouse.readings.superseding import let_count
 from tasks.warehouse.row_names import CONTENT, IS_LATER, LAST_COUNTING, NEXT_NUMBER, REFUSED_AS, ROWS_CHOSEN
 from tasks.warehouse.shadow.sums import renew_shadow_sums
@@ -73,7 +73,7 @@ INSERT INTO forgotten_before
 WITH {_KNOWN}
 SELECT DISTINCT
     later.source_sha256,
-    later.rows_read = known.rows_read AND later.rows_chosen = known.rows_chosen AS is_numbered_alike,
+    later.rows_read = known.rows_read AND later.rows_chosen = known.rows_chosen AND is_named AS is_numbered_alike,
     forgotten.* EXCLUDE (source_sha256)
 FROM (FROM arriving WHERE {IS_LATER}) AS later
 JOIN known ON known.content = later.content AND known.source_sha256 <> later.source_sha256
@@ -81,7 +81,8 @@ JOIN forgotten_rows AS forgotten ON forgotten.source_sha256 = known.source_sha25
 UNION ALL
 SELECT DISTINCT
     new.source_sha256,
-    coalesce(new.rows_read = forgotten.rows_read, true) AND new.rows_chosen = coalesce(forgotten.rows_chosen, ''),
+    coalesce(new.rows_read = forgotten.rows_read, true) AND new.rows_chosen = coalesce(forgotten.rows_chosen, '')
+        AND is_named,
     forgotten.* EXCLUDE (source_sha256, content)
 FROM (FROM arriving ANTI JOIN known USING (content)) AS new
 JOIN (SELECT *, {CONTENT} AS content FROM forgotten_rows) AS forgotten ON forgotten.content = new.content
@@ -100,7 +101,7 @@ SELECT
     new.source_sha256,
     coalesce(forgotten.rows_read <= new.rows_read, true) AND CASE WHEN known.content IS NULL
         THEN coalesce(forgotten.rows_chosen, '') = new.rows_chosen
-        ELSE known.profile_version IS NOT DISTINCT FROM new.profile_version END,
+        ELSE known.profile_version IS NOT DISTINCT FROM new.profile_version END AND is_named,
     forgotten.* EXCLUDE (source_sha256, content) REPLACE (new.rows_read AS rows_read, new.bytes AS bytes)
 FROM (SELECT *, unnest(grown_from) AS beginning FROM arriving WHERE NOT {IS_LATER}) AS new
 JOIN (SELECT *, {CONTENT} AS content FROM forgotten_rows) AS forgotten ON forgotten.content = new.beginning
@@ -111,7 +112,7 @@ AND NOT coalesce(list_contains(new.grown_from, known.grown_into), false) AND (
     OR (new.source_sha256, forgotten.source_sha256) IN (SELECT (source_sha256, earlier) FROM grown_files)
 )
 """  # noqa: S608 (our own names)
-# Without their numbers, the forgotten rows can't be found in a reading.
+# Without their numbers the forgotten rows can't be found in a reading, nor where it is not known which were meant.
 _REFUSE_RENUMBERED = """
 UPDATE accepted SET status = 'refused', rule = $rule, detail = $detail
 WHERE source_sha256 IN (SELECT source_sha256 FROM forgotten_before WHERE NOT is_numbered_alike)
@@ -271,6 +272,8 @@ def _commit(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> CommitSumm
     if has_full_exports:
         replaced += replace_files(connection, "full_exports")
     reused = _add_texts(connection)
+    if has_beginnings:
+        share_of_grown(connection)
     require_accounted(connection, "accepted", part_dir, NEXT_STEP)
     pass_fault_point("score: inside commit")
     committed = connection.execute(_LIST_COMMITTED).fetchall()

@@ -27,7 +27,7 @@ WITH ledger AS (
 ),
 chosen AS (
     SELECT rows.*, wholes.whole, own.profile_version, own.source_sha256 IS NOT NULL AS is_known
-    FROM (SELECT *, {CONTENT} AS content FROM rows_to_forget) AS rows
+    FROM (SELECT *, {CONTENT} AS content FROM rows_to_forget WHERE is_named) AS rows
     JOIN (SELECT content, any_value(whole) AS whole FROM ledger GROUP BY content) AS wholes USING (content)
     LEFT JOIN ledger AS own USING (source_sha256)
 ),
@@ -67,12 +67,13 @@ INSERT INTO forgotten_rows BY NAME
 SELECT
     source_sha256, row_number, bool_or(was_quarantined) AS was_quarantined, any_value(reason) AS reason,
     any_value(forgotten_by) AS forgotten_by, min(forgotten_at) AS forgotten_at, any_value(rows_read) AS rows_read,
-    any_value(rows_chosen) AS rows_chosen, any_value(bytes) AS bytes
-FROM rows_to_forget GROUP BY source_sha256, row_number ON CONFLICT DO NOTHING
+    any_value(rows_chosen) AS rows_chosen, any_value(bytes) AS bytes, bool_or(is_named) AS is_named
+FROM rows_to_forget GROUP BY source_sha256, row_number
+ON CONFLICT DO UPDATE SET is_named = forgotten_rows.is_named OR excluded.is_named
 """
 _FIND_SHARED = f"""
 CREATE OR REPLACE TEMP TABLE rows_to_forget AS
-SELECT *, true AS is_named FROM forgotten_rows WHERE {CONTENT} IN (
+FROM forgotten_rows WHERE is_named AND {CONTENT} IN (
     SELECT {CONTENT} FROM scored_files WHERE coalesce(grown_into, {CONTENT}) IN (SELECT source_sha256 FROM {{files}})
 )
 """  # noqa: S608 (our own names)

@@ -215,6 +215,22 @@ def test_a_beginning_that_was_scored_before_its_file_loses_what_was_forgotten_in
 
 
 @pytest.mark.slow
+def test_only_the_forgotten_row_stays_so_as_a_file_grows_by_the_profile_of_before(scoring_home: Home) -> None:
+    before, after = ('[columns]\ntext = "text"\n', '[columns]\ntext = "text"\n[rows]\nequal_texts = "each"\n')
+    describe(scoring_home, before, "shop")
+    score_one_after_another(scoring_home, write_first(12), write_first(13))
+    describe(scoring_home, after, "shop")
+    run(rescan="shop")
+    forget_row(scoring_home, list_rows("shop")[1])
+    describe(scoring_home, before, "shop")
+    run(rescan="shop")
+    score_one_after_another(scoring_home, write_first(14))
+    kept = [text for number, text in enumerate(list_rows("shop"), 1) if number != 2]
+    assert list_texts(scoring_home, "shop") == sorted(kept)
+    prove(scoring_home)
+
+
+@pytest.mark.slow
 def test_an_object_of_a_store_grows_as_a_file_does(
     scoring_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,7 +61,7 @@ CORRUPTIONS = {
     "no row is both scored and quarantined": "update quarantined_rows set row_number = 1",
     "every released row is scored, and has who released it": "update quarantined_rows set released_at = now()",
     "no forgotten row is stored": "insert into forgotten_rows "
-    f"select {SOURCE}, 1, false, null, 'ann', now(), null, null, null",
+    f"select {SOURCE}, 1, false, null, 'ann', now(), null, null, null, true",
     "every score is a number from 0 to 1, with its sentiment and rating": "update scored_reviews "
     "set predicted_rating = 'nan'",
     "every model that scored is known and was promoted": "delete from promotions",

@@ -159,7 +159,7 @@ def test_a_promotion_a_release_and_a_file_tried_again_need_publishing(
 def test_a_copy_that_holds_what_was_forgotten_needs_publishing(warehouse: Path, published: Path) -> None:
     with open_warehouse(warehouse, write=True) as connection:
         connection.execute(
-            "INSERT INTO forgotten_rows VALUES ('f', 1, false, 'asked for', 'ann', now(), NULL, NULL, NULL)"
+            "INSERT INTO forgotten_rows VALUES ('f', 1, false, 'asked for', 'ann', now(), NULL, NULL, NULL, true)"
         )
         connection.execute("DELETE FROM source_reviews WHERE row_number = 1")
     assert needs_publishing(Home(warehouse.parent))

@@ -61,7 +61,7 @@ def test_a_report_that_shows_a_forgotten_row_is_removed_and_no_other(home: Path)
     make_run(home, [PartFile("g.csv", [{"score": 0.5}])], NEXT_RUN)
     kept, gone = write(home, NEXT_RUN), write(home, RUN)
     assert drop_reports_of_forgotten(Home(home)) == []
-    values = f"'{hash_text('f.csv')}', 2, false, NULL, 'ann', now(), NULL, NULL, NULL"
+    values = f"'{hash_text('f.csv')}', 2, false, NULL, 'ann', now(), NULL, NULL, NULL, true"
     trace = f"INSERT INTO forgotten_rows VALUES ({values})"
     change(home / "reviews.duckdb", trace)
     assert drop_reports_of_forgotten(Home(home)) == [gone]
@@ -72,7 +72,7 @@ def test_a_report_that_shows_a_forgotten_row_is_removed_and_no_other(home: Path)
 def test_a_report_of_a_row_that_is_forgotten_while_it_is_written_does_not_stay(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    values = f"'{hash_text('f.csv')}', 2, false, NULL, 'ann', now(), NULL, NULL, NULL"
+    values = f"'{hash_text('f.csv')}', 2, false, NULL, 'ann', now(), NULL, NULL, NULL, true"
     trace = f"INSERT INTO forgotten_rows VALUES ({values})"
     make = writing._make_report
 

@@ -81,7 +81,8 @@ def test_the_rows_that_came_in_and_are_no_reviews_are_counted_by_what_became_of_
         f"'{WEDNESDAY}'::TIMESTAMPTZ AS quarantined_at "
         "FROM source_reviews JOIN scored_files USING (source_sha256) WHERE text = 'not judged'",
         f"DELETE FROM scored_reviews WHERE row_number = 4 AND run_id = '{NEXT_RUN}'",
-        f"INSERT INTO forgotten_rows SELECT '{hash_text('new.csv')}', 1, false, NULL, 'ann', now(), NULL, NULL, NULL",
+        "INSERT INTO forgotten_rows "
+        f"SELECT '{hash_text('new.csv')}', 1, false, NULL, 'ann', now(), NULL, NULL, NULL, true",
         *(f"DELETE FROM {table} {new} AND row_number = 1" for table in ("source_reviews", "scored_reviews")),
     )
     tables.run([PartFile("export.csv", [{"text": "of an export"}] * 2)], "an export")
@@ -152,7 +153,8 @@ def test_a_page_of_a_week_stays_when_old_reports_go_but_not_with_a_forgotten_tex
     assert drop_older_reports(home.reports, 1) == []
     change(
         home.warehouse,
-        f"INSERT INTO forgotten_rows VALUES ('{hash_text('new.csv')}', 2, false, NULL, 'ann', now(), NULL, NULL, NULL)",
+        "INSERT INTO forgotten_rows "
+        f"VALUES ('{hash_text('new.csv')}', 2, false, NULL, 'ann', now(), NULL, NULL, NULL, true)",
     )
     assert drop_reports_of_forgotten(home) == [path]
 

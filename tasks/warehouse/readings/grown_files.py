@@ -87,14 +87,20 @@ def replace_returned(warehouse: Path, files: Sequence[SourceFile]) -> int:
         connection.execute(_STORE_RETURNED, [sources, names, [content for _, content in pairs]])
         connection.execute(_FIND_GROWN.format(later=_RETURNED, known="scored_files"))
         connection.execute(_DROP_UNSURE)
-        return _replace(connection)
+        replaced = _replace(connection)
+        share_of_grown(connection)
+        return replaced
 
 
 def _replace(connection: duckdb.DuckDBPyConnection) -> int:
-    """Let the files in `grown_files` count in place of those before; both share what was forgotten in either."""
+    """Let the files in `grown_files` count in place of those before; return how many these are."""
     [(replaced,)] = connection.execute("SELECT count(DISTINCT earlier) FROM grown_files").fetchall()
     if replaced:
         connection.execute(_SUPERSEDE)
         settle_latest(connection, note_reviews(connection, _ROWS))
-        share_forgotten(connection, _WHOLES)
     return int(replaced)
+
+
+def share_of_grown(connection: duckdb.DuckDBPyConnection) -> None:
+    """Forget what was forgotten in the files in `grown_files`, or in what they were, in all of these."""
+    share_forgotten(connection, _WHOLES)
