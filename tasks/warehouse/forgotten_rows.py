@@ -16,7 +16,7 @@ from tasks.warehouse.tallies.score_sums import renew_sums
 
 # The same rows in the other readings of their files, and in what these were before they grew. Where one numbers the
 # rows otherwise, it is not known which they are: of an earlier one all rows go. So do those of any, if this database
-# lacks the reading whose rows are known.
+# lacks the reading whose rows are known. Not where it was known when they were forgotten.
 ADD_OTHER_READINGS = f"""
 INSERT INTO rows_to_forget BY NAME
 WITH ledger AS (
@@ -50,7 +50,8 @@ FROM (
     SELECT source_sha256, row_number, false AS was_quarantined FROM source_reviews
     UNION ALL SELECT source_sha256, row_number, released_at IS NULL FROM quarantined_rows
 ) JOIN others USING (source_sha256)
-WHERE CASE WHEN is_numbered_alike THEN row_number = chosen_number ELSE is_history OR NOT is_known END
+WHERE CASE WHEN is_numbered_alike THEN row_number = chosen_number ELSE (is_history OR NOT is_known)
+    AND (source_sha256, forgotten_at) NOT IN (SELECT (source_sha256, forgotten_at) FROM forgotten_rows WHERE is_named) END
 GROUP BY source_sha256, row_number, is_numbered_alike
 """  # noqa: S608 (our own names)
 _FIND_TEXTS = """
