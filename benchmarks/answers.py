@@ -99,7 +99,12 @@ SELECT
     text, sha256(text) AS text_sha256, uri AS file_uri, 'default' AS file_source, seen_at AS file_seen_at,
     CASE WHEN {_LABELLED} THEN if(hash(id, 'good') % 2 = 0, 'positive', 'negative') END AS given_label,
     CASE WHEN {_LABELLED} THEN if(hash(id, 'good') % 2 = 0, 7, 1) + hash(id, 'stars') % 4 END AS given_rating,
-    NULL AS extra
+    NULL AS extra,
+    [{{
+        'aspect': ['acting', 'story', 'script', 'pace', 'picture', 'music'][1 + (hash(id, 'what', place) % 6)::INTEGER],
+        'polarity': ['positive', 'negative', 'neither'][1 + (hash(id, 'how', place) % 3)::INTEGER],
+        'sureness': 0.75, 'start': place, 'stop': place + 40
+    }} for place in range(0, 250, 50)] AS mentions
 FROM (
     SELECT
         source_sha256, row_number, number * $rows + row_number AS id, uri, seen_at,

@@ -8,6 +8,18 @@ _INSTANT = pa.timestamp("us", tz="UTC")
 _JSON = pa.json_(pa.string())
 """DuckDB takes it as it is; to check a text that is to become JSON it needs many times its bytes."""
 
+MENTION = pa.struct(
+    [
+        ("aspect", pa.string()),
+        ("polarity", pa.string()),
+        ("sureness", pa.float32()),
+        ("start", pa.int32()),
+        ("stop", pa.int32()),
+    ]
+)
+"""What a sentence of a review says of an aspect: 'positive', 'negative' or 'neither', how surely, 0.5 to 1, and the
+place of the sentence in the text, in characters."""
+
 SOURCE_SCHEMA = pa.schema(
     [
         pa.field("source_sha256", pa.string(), nullable=False),
@@ -24,6 +36,7 @@ SOURCE_SCHEMA = pa.schema(
         ("in_english", pa.bool_()),
         ("counts", pa.bool_()),
         ("near_key", pa.uint64()),
+        ("mentions", pa.list_(MENTION)),
     ]
 )
 """One row per accepted source row."""
@@ -67,6 +80,7 @@ LEDGER_SCHEMA = pa.schema(
         ("run_id", pa.string()),
         ("source", pa.string()),
         ("profile_version", pa.string()),
+        ("aspects_version", pa.string()),
         ("replaces_from_share", pa.float64()),
         ("grown_from", pa.list_(pa.string())),
     ]
@@ -81,9 +95,11 @@ the files of its source before it if it has at least this share of the reviews o
 LATER_COLUMNS = {
     "source": "VARCHAR",
     "profile_version": "VARCHAR",
+    "aspects_version": "VARCHAR",
     "in_english": "BOOLEAN",
     "counts": "BOOLEAN",
     "near_key": "UBIGINT",
+    "mentions": "STRUCT(aspect VARCHAR, polarity VARCHAR, sureness FLOAT, start INTEGER, stop INTEGER)[]",
     "replaces_from_share": "DOUBLE",
     "grown_from": "VARCHAR[]",
 }

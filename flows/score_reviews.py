@@ -41,6 +41,7 @@ from tasks.scoring.plan import (
     require_consistent,
     to_utc,
 )
+from tasks.scoring.renewed_mentions import renew_mentions
 from tasks.scoring.rescoring import OlderSource, find_rescorable
 from tasks.scoring.run_outcome import GroupResult, RunOutcome, name_committed, require_no_failure
 from tasks.stages import score as stages
@@ -326,4 +327,6 @@ def _score_found(
                 done.append(result)
                 if isinstance(result.error, EngineError):
                     break  # each group after it would wait for a worker as long
+    if request.rescore:
+        look("find-mentions", partial(renew_mentions, home.warehouse, request.rescore_seconds))
     return found, model

@@ -94,6 +94,48 @@ SELECT
     last_reviewed_at -- null where no review has a date
 FROM bounded;
 
+-- One row per sentence of a review of latest_scores that speaks of an aspect, such as the acting, and aspect: source_sha256,
+-- row_number, start, aspect. Not of reviews from before aspects were kept.
+CREATE OR REPLACE VIEW mentions AS
+SELECT
+    movie_id, -- null where the source names none
+    said.aspect, -- 'acting', 'story', 'script', 'direction', 'characters', 'pace', 'picture', 'music', 'humour', 'suspense' or 'ending'
+    said.polarity, -- 'positive' or 'negative': what the sentence says of the aspect; 'neither' where it does not tell
+    said.sureness, -- of the polarity, 0.5 to 1
+    substring(text, said.start + 1, said.stop - said.start) AS sentence, -- as written
+    said.start, -- characters of the text before the sentence
+    review_id, -- null where the source names none
+    source_sha256, -- of the bytes of the review's file
+    row_number, -- in that file, from 1
+    file_source AS source, -- of its file: a folder of the inbox, or 'default'
+    reviewed_at, -- null where the source gives none
+    best_scored_at AS scored_at -- when the review was scored
+FROM (SELECT *, unnest(mentions) AS said FROM source_reviews WHERE is_latest AND best_model_id IS NOT NULL);
+
+-- One row per movie_id and aspect, over the reviews of the movie that praise it or criticise it. A review with as many sentences
+-- for it as against it does neither.
+CREATE OR REPLACE VIEW movie_aspects AS
+WITH reviews_of_movies AS (
+    SELECT movie_id, aspect, sum(CASE polarity WHEN 'positive' THEN 1 WHEN 'negative' THEN -1 ELSE 0 END) AS says
+    FROM mentions WHERE movie_id IS NOT NULL GROUP BY movie_id, aspect, source_sha256, row_number
+),
+counted AS (
+    SELECT
+        movie_id, aspect, count(*) AS reviews, count(*) FILTER (says > 0) AS praised, count(*) FILTER (says < 0) AS criticised,
+        praised + criticised AS judged, praised / judged AS share, 1.6449 ** 2 / judged AS spread -- Wilson's interval, 90 %
+    FROM reviews_of_movies GROUP BY movie_id, aspect
+)
+SELECT
+    movie_id, -- the movie's id in the sources
+    aspect, -- as in mentions
+    reviews, -- that speak of it
+    praised, -- reviews that praise it
+    criticised, -- reviews that criticise it
+    CASE WHEN judged > 0 THEN share END AS share_positive, -- of those that do either, 0 to 1
+    CASE WHEN judged > 0 THEN (share + spread / 2 - sqrt(spread * (share * (1 - share) + spread / 4))) / (1 + spread) END AS share_low, -- to share_high the 90 % interval of the share, had there been very many reviews
+    CASE WHEN judged > 0 THEN (share + spread / 2 + sqrt(spread * (share * (1 - share) + spread / 4))) / (1 + spread) END AS share_high -- null, as share_positive, where no review does
+FROM counted;
+
 -- One row per score that counts in shares and means (source_sha256, row_number, model_id): those of scored_reviews, but for
 -- rows that are surely not in English and that the profile of their source does not accept.
 CREATE OR REPLACE VIEW counted_scores AS

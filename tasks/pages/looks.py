@@ -171,6 +171,38 @@ def show_reviews(part: Part, place: Place) -> Markup:
     return Markup('<div class="reviews">\n{}\n</div>').format(Markup("\n").join(lists))
 
 
+def show_aspects(part: Part, place: Place) -> Markup:
+    """Return aspects in columns by what is said of them: by how many reviews, and sentences of two."""
+    lists = (
+        Markup("<div>\n<h3>{}</h3>\n{}</div>").format(
+            str(side).capitalize(), Markup("").join(map(_show_aspect, rows))
+        )
+        for side, rows in groupby(part.rows, key=lambda row: row["side"])
+    )
+    return Markup('<div class="reviews">\n{}\n</div>').format(Markup("\n").join(lists))
+
+
+def _show_aspect(row: Row) -> Markup:
+    """Return an aspect; `data-row` is as in `show_review`."""
+    quotes = (
+        Markup(
+            '<p class="text" dir="auto" data-row="{0}">“{1}” <span class="meta id">{0}</span></p>\n'
+        ).format(name, escape_controls(quote))
+        for quote, name in ((row["quote"], row["row_name"]), (row["second_quote"], row["second_row_name"]))
+        if quote
+    )
+    stars = (1 + 9 * row[name] for name in ("low", "share", "high"))  # the picture is that of a rating
+    return Markup(
+        '<article>\n<p class="score">{} <span>{} of {} reviews</span>{}</p>\n{}</article>\n'
+    ).format(
+        row["aspect"].capitalize(),
+        row["reviews"],
+        row["of_reviews"],
+        draw_range(*stars),
+        Markup("").join(quotes),
+    )
+
+
 def show_review(row: Row, place: Place) -> Markup:
     """Return a review; `data-row` names its row, by which pages that show a forgotten one are found."""
     name = escape(row["row_name"])
@@ -318,5 +350,6 @@ _LOOKS: dict[str, Callable[[Part, Place], Markup]] = {
     "figures": show_figures,
     "facts": show_facts,
     "reviews": show_reviews,
+    "aspects": show_aspects,
     "verdict": show_verdict,
 }

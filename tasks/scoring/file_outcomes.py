@@ -12,6 +12,7 @@ from data_contracts.rules_and_limits import (
     RowLimits,
 )
 from data_contracts.storage.store_uris import is_store_uri
+from models.aspects.lexicon import name_version
 from tasks.inbox.source_files import SkippedFile, SourceFile
 from tasks.reading.columns import Reading
 from tasks.reading.reader import format_of
@@ -140,4 +141,5 @@ def make_ledger_entry(outcome: FileOutcome) -> dict[str, Any]:
         "bytes": outcome.source.size,
         "rows_read": outcome.rows_read,
         "grown_from": list(outcome.source.grown_from),
+        "aspects_version": name_version(),
     }

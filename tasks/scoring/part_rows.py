@@ -15,14 +15,17 @@ from numpy.typing import NDArray
 from data_contracts.part_schemas import LEDGER_SCHEMA, SOURCE_SCHEMA
 from data_contracts.scored_reviews import SCORED_SCHEMA, name_sentiments
 from data_contracts.sources.near_copies import make_near_keys
+from models.aspects.finding import find_mentions
+from models.aspects.lexicon import load_lexicon
 from models.bundle.scorer import EncodedTexts, ScoredTexts, Scorer, encode_texts, score_encoded
 from models.evaluation.stars import rate_stars
 
 
 def make_source_rows(good: pa.Table) -> pa.Table:
-    """Return good rows with `in_english` and `counts` as rows of `SOURCE_SCHEMA`, with the keys of each text."""
+    """Return good rows with `in_english` and `counts` as rows of `SOURCE_SCHEMA`, with keys and mentions."""
     hashes = [sha256(text.as_buffer()).hexdigest() for text in good["text"]]
-    keys = {"text_sha256": hashes, "near_key": make_near_keys(good["text"])}
+    mentions = find_mentions(load_lexicon(), good["text"].to_pylist())
+    keys = {"text_sha256": hashes, "near_key": make_near_keys(good["text"]), "mentions": mentions}
     columns = {name: good[name] for name in SOURCE_SCHEMA.names if name not in keys}
     return pa.table({**columns, **keys}).select(SOURCE_SCHEMA.names).cast(SOURCE_SCHEMA)
 

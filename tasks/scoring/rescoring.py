@@ -41,7 +41,7 @@ chosen AS (SELECT coalesce($model_id, (FROM standing)) AS model_id)
 SELECT
     source_sha256, arg_max(uri, commit_number) AS uri, arg_max(format, commit_number),
     arg_max(bytes, commit_number), arg_max(rows_read, commit_number), arg_max(source, commit_number),
-    arg_max(profile_version, commit_number)
+    arg_max(profile_version, commit_number), max(aspects_version)
 FROM scored_files
 WHERE status = 'scored' AND superseded_at IS NULL GROUP BY source_sha256
 HAVING NOT bool_or(model_id = (FROM chosen))
@@ -61,7 +61,10 @@ SELECT source_sha256, count(*) FROM ({ROWS_WITHOUT_SCORE})
 WHERE source_sha256 IN (SELECT unnest(?::VARCHAR[])) GROUP BY source_sha256
 """  # noqa: S608 (no outside text in it)
 
-_LEDGER_FIELDS = ("source_sha256", "uri", "format", "bytes", "rows_read", "source", "profile_version")
+_LEDGER_FIELDS = (
+    *("source_sha256", "uri", "format", "bytes", "rows_read", "source"),
+    *("profile_version", "aspects_version"),
+)
 """The columns of the ledger that are copied from a source's earlier rows."""
 
 
@@ -76,6 +79,7 @@ class OlderSource:
     rows_read: int
     source: str = "default"
     profile_version: str | None = None
+    aspects_version: str | None = None
     size: int = 0
     """Bytes of its texts, used to group sources; 0 before `measure_rescorable`."""
     texts: int = 0

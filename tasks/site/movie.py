@@ -72,6 +72,12 @@ SECTIONS = (
         "stars=stars of 10 by the model on average, rating_low=likely range from, rating_high=to, reviews, "
         "share_positive=of them positive, stars_by_writers=stars given by writers, rated_reviews=of these writers",
     ),
+    Section(
+        "Praised and criticised", "why",
+        "How many reviews do so, of those that do either. The dot is their share, the bar the 90 % interval around it. "
+        "Of two reviews each one of the clearest sentences, as written. Read by rules: some are misread.",
+        "aspects",
+    ),
     Section("Over time", "movie-over-time", columns=f"period=written, {_RATINGS}"),
     Section("By source", "movie-by-source", columns=f"source, {_RATINGS}"),
     Section(
@@ -131,12 +137,12 @@ def _group(rows: Iterable[Row]) -> Mapping[str, list[Row]]:
 
 def _add_trend(parts: list[Part]) -> list[Part]:
     """Return the sections, of which that over time says what the trend is."""
-    figures, over_time, *others = parts
+    figures, aspects, over_time, *others = parts
     words = (
         f"{describe_trend(figures.rows[0])} By when the reviews were written. The dot is the mean, the bar the "
         "interval around it: the fewer reviews, the wider."
     )
-    return [figures, replace(over_time, section=replace(over_time.section, words=words)), *others]
+    return [figures, aspects, replace(over_time, section=replace(over_time.section, words=words)), *others]
 
 
 def frame_movie(name: str, parts: list[Part]) -> Frame:

@@ -51,7 +51,9 @@ FROM (
     UNION ALL SELECT source_sha256, row_number, released_at IS NULL FROM quarantined_rows
 ) JOIN others USING (source_sha256)
 WHERE CASE WHEN is_numbered_alike THEN row_number = chosen_number ELSE (is_history OR NOT is_known)
-    AND (source_sha256, forgotten_at) NOT IN (SELECT (source_sha256, forgotten_at) FROM forgotten_rows WHERE is_named) END
+    AND (source_sha256, forgotten_at) NOT IN (
+        SELECT (source_sha256, forgotten_at) FROM forgotten_rows WHERE is_named
+    ) END
 GROUP BY source_sha256, row_number, is_numbered_alike
 """  # noqa: S608 (our own names)
 _FIND_TEXTS = """

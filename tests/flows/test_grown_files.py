@@ -227,7 +227,9 @@ def test_only_the_forgotten_row_stays_so_as_a_file_grows_by_the_profile_of_befor
     score_one_after_another(scoring_home, write_first(14))
     kept = [text for number, text in enumerate(list_rows("shop"), 1) if number != 2]
     assert list_texts(scoring_home, "shop") == sorted(kept)
-    assert count(scoring_home, "source_reviews where file_source = 'shop'") == 12 + 12 + len(kept)  # with history
+    assert count(scoring_home, "source_reviews where file_source = 'shop'") == 12 + 12 + len(
+        kept
+    )  # with history
     prove(scoring_home)
 
 

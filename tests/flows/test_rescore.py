@@ -190,3 +190,22 @@ def test_what_runs_score_again_in_the_time_that_they_have_is_what_one_without_a_
     rows = f"select * exclude (run_id, scored_at) from scored_reviews where source_sha256 in {older} order by all"
     assert ask(older_home.published, rows) == ask(rescored.home.published, rows)
     assert len(ask(older_home.published, rows)) == 6
+
+
+@pytest.mark.slow
+def test_what_was_found_by_other_words_is_found_again_when_scoring_again(scoring_home: Home) -> None:
+    drop(scoring_home, "a.csv", "text\ngood acting but a bad plot.\na good ending\n")
+    run()
+    mentions = (
+        "select text, mentions, aspects_version from source_reviews join scored_files using (source_sha256)"
+    )
+    before = sorted(ask(scoring_home.published, mentions))
+    assert [len(said) for _, said, _ in before] == [1, 2]
+    with open_warehouse(scoring_home.warehouse, write=True) as connection:
+        connection.execute("update source_reviews set mentions = null")
+        connection.execute("update scored_files set aspects_version = 'films-0'")
+    run()
+    assert count(scoring_home, "source_reviews where mentions is not null") == 0
+    run(rescore=True)
+    assert sorted(ask(scoring_home.published, mentions)) == before
+    prove(scoring_home)

@@ -26,12 +26,19 @@ from tests.support.warehouse_parts import NOON, PartFile, hash_text, write_part
 
 DAY = timedelta(days=1)
 MONDAY, TUESDAY = hash_text("monday.csv"), hash_text("tuesday.csv")
+
+
+def make_mention(aspect: str, polarity: str, start: int, stop: int) -> dict[str, Any]:
+    return {"aspect": aspect, "polarity": polarity, "sureness": 0.75, "start": start, "stop": stop}
+
+
 ROWS: list[dict[str, Any]] = [
     {
         "review_id": "r1",
         "movie_id": "tt1",
         "text": "A fine film",
         "given_rating": 9.0,
+        "mentions": [make_mention("acting", "positive", 0, 11), make_mention("story", "neither", 2, 6)],
         "score": 0.9,
         "reviewed_at": NOON - 365 * DAY,
     },
@@ -40,6 +47,7 @@ ROWS: list[dict[str, Any]] = [
         "movie_id": "tt1",
         "text": "A dull plot",
         "given_rating": 2.0,
+        "mentions": [make_mention("story", "negative", 2, 11)],
         "score": 0.1,
         "reviewed_at": NOON,
     },
@@ -83,6 +91,22 @@ ANSWERS: dict[str, list[tuple[Any, ...]]] = {
             ("in doubt", f"{TUESDAY[:12]}:1", R5, "positive", "tuesday.csv", None),
         )
     ],
+    "why movie=tt1": [
+        ("tt1", side, aspect, 1, 1, 1.0, ANY, 1.0, quote, f"{MONDAY[:12]}:{row}", None, None)
+        for side, aspect, quote, row in (
+            ("praised", "acting", "A fine film", 1),
+            ("criticised", "story", "dull plot", 2),
+        )
+    ],
+    "to-answer": [
+        ("2026-03-01", "default", "tt1", "r2", 1.9, 2.0, "story", "A dull plot", f"{MONDAY[:12]}:2")
+    ],
+    "aspect-trend": [
+        ("acting", date(2025, 1, 1), 1, 1, 0, 1.0),
+        ("story", date(2025, 1, 1), 1, 0, 0, None),
+        ("story", date(2026, 1, 1), 1, 0, 1, 0.0),
+    ],
+    "aspects": [("story", 2, 1, 0, 1, 0.0), ("acting", 1, 1, 1, 0, 1.0)],
     "source-figures": [
         (None, 6, 0, 2 / 3, 5.5, 0.5, 4, 0, 1.8, None, False, None, False, NOON + DAY),
         ("default", 6, 0, 2 / 3, 5.5, 0.5, 4, 0, 1.8, None, False, ANY, False, NOON + DAY),
