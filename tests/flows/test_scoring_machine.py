@@ -12,7 +12,7 @@ from tests.support.scoring_runs import CSV, drop
 WITHOUT_TRAINING = """
 import sys
 
-for name in ("gensim", "keras", "onnx", "sklearn", "tensorflow", "vaderSentiment"):
+for name in ("gensim", "keras", "onnx", "sklearn", "tensorflow"):
     sys.modules[name] = None
 from flows.score_reviews import score_reviews
 from flows.train_model import train_model
