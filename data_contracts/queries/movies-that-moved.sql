@@ -7,9 +7,10 @@ SELECT
     reviews,
     round(trend, 2) AS trend, -- stars a year, by the reviews that have a date
     round(trend_error, 2) AS trend_error, -- its standard error
-    round(mean_predicted_rating, 2) AS mean_predicted_rating,
-    round(rating_low, 1) AS rating_low, -- 90 % interval of the mean
+    round(movie_ratings.rating, 2) AS rating,
+    round(rating_low, 1) AS rating_low, -- 90 % interval of the rating
     round(rating_high, 1) AS rating_high,
+    round(mean_predicted_rating, 2) AS mean_predicted_rating, -- by the model alone
     first_reviewed_at,
     last_reviewed_at
 FROM movie_ratings

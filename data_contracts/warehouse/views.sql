@@ -15,6 +15,7 @@ SELECT
     best_score AS score, -- P(positive), 0 to 1
     best_sentiment AS sentiment, -- 'positive' or 'negative'
     best_predicted_rating AS predicted_rating, -- 1 to 10 stars: the mean that writers of such scores gave; may be low where just positive
+    coalesce(given_rating, best_predicted_rating) AS rating, -- 1 to 10 stars: what its writer gave, else predicted_rating
     given_label, -- 'positive' or 'negative' by the source; null where it gives none
     given_rating, -- 1 to 10 stars by the source; null where it gives none
     best_model_id AS model_id, -- of the model that gave the score
@@ -28,7 +29,8 @@ SELECT
 FROM source_reviews
 WHERE is_latest AND best_model_id IS NOT NULL;
 
--- One row per movie_id, over the reviews of latest_scores, without reviews whose movie_id is null.
+-- One row per movie_id, over the reviews of latest_scores, without reviews whose movie_id is null. What is known counts: where
+-- a writer gave a rating it is that one, and only the others are the model's, with its error.
 CREATE OR REPLACE VIEW movie_ratings AS
 WITH reviews_of_movies AS (
     SELECT
@@ -36,8 +38,9 @@ WITH reviews_of_movies AS (
         sentiment,
         predicted_rating,
         given_rating,
-        rating_interval_title,
-        rating_interval_review,
+        rating,
+        CASE WHEN given_rating IS NULL THEN rating_interval_title END AS title_error,
+        CASE WHEN given_rating IS NULL THEN rating_interval_review END AS review_error,
         -- Dates before the first film (1888) or more than a day after scoring are errors and are ignored.
         -- Comparing microseconds takes a third of the time of adding an interval.
         CASE
@@ -51,16 +54,18 @@ summed AS (
     SELECT
         movie_id,
         count(*) AS reviews,
+        avg(rating) AS rating,
         avg(predicted_rating) AS mean_predicted_rating,
         avg((sentiment = 'positive')::INTEGER) AS share_positive,
         count(given_rating) AS rated_reviews,
         avg(given_rating) AS mean_given_rating,
         min(dated_at) AS first_reviewed_at,
         max(dated_at) AS last_reviewed_at,
-        -- As models/evaluation/stars.py measures it. Null if any review's part is unknown, which would make the
-        -- margin too narrow.
-        CASE WHEN count(rating_interval_title + rating_interval_review) = count(*)
-            THEN sqrt(avg(rating_interval_title ** 2) + avg(rating_interval_review ** 2) / count(*)) END AS margin,
+        -- As models/evaluation/stars.py measures it, of the reviews without a given rating. Null if the part of any of them
+        -- is unknown, which would make the margin too narrow.
+        CASE WHEN count(title_error + review_error) = count(*) - count(given_rating) THEN coalesce(
+            sqrt(avg(title_error ** 2) + avg(review_error ** 2) / count(review_error)) * count(review_error) / count(*), 0
+        ) END AS margin,
         -- A trend needs at least three dates over 90 days. Its error is the standard error of the slope.
         count(dated_at) >= 3 AND epoch(max(dated_at)) - epoch(min(dated_at)) >= 90 * 86400 AS has_trend,
         regr_slope(predicted_rating, epoch(dated_at) / (365.25 * 86400)) AS slope,
@@ -73,8 +78,8 @@ bounded AS (
     SELECT
         *,
         -- greatest and least ignore nulls, so null margins are handled explicitly.
-        CASE WHEN margin IS NOT NULL THEN greatest(1, mean_predicted_rating - margin) END AS rating_low,
-        CASE WHEN margin IS NOT NULL THEN least(10, mean_predicted_rating + margin) END AS rating_high,
+        CASE WHEN margin IS NOT NULL THEN greatest(1, rating - margin) END AS rating_low,
+        CASE WHEN margin IS NOT NULL THEN least(10, rating + margin) END AS rating_high,
         CASE WHEN has_trend THEN slope END AS trend,
         CASE WHEN has_trend THEN sqrt(greatest(0, syy - slope ** 2 * sxx) / freedom / sxx) END AS trend_error
     FROM summed
@@ -82,9 +87,10 @@ bounded AS (
 SELECT
     movie_id, -- the movie's id in the sources
     reviews, -- of latest_scores
-    mean_predicted_rating, -- 1 to 10 stars
+    rating, -- 1 to 10 stars: the mean of what the writers gave and, of the other reviews, of what the model estimates
     rating_low, -- 1 to 10 stars; to rating_high an interval that held nine in ten of the held-out movies' given means
     rating_high, -- 1 to 10 stars; null, as rating_low, where a model that scored has no known error
+    mean_predicted_rating, -- 1 to 10 stars over all reviews, by the model alone
     share_positive, -- 0 to 1
     rated_reviews, -- reviews whose source gave a rating
     mean_given_rating, -- 1 to 10 stars over those; null without any

@@ -22,7 +22,7 @@ QUESTIONS = {
                left(text, 50) as text
         from latest_scores order by latest_scores.score desc limit 5""",
     "What do the reviews say of each movie?": """
-        select movie_id, reviews, round(mean_predicted_rating, 2) as stars, round(share_positive, 2) as positive
+        select movie_id, reviews, round(rating, 2) as stars, round(share_positive, 2) as positive
         from movie_ratings order by reviews desc, movie_id limit 8""",
     "Which rows were quarantined, and why?": "select uri, row_number, rule, detail from quarantined_rows",
 }

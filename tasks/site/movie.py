@@ -25,7 +25,8 @@ ROWS_AT_ONCE = 200_000
 _KEEP_ONE = """
 SELECT
     movie_id, file_source AS source, best_predicted_rating AS predicted_rating, best_sentiment AS sentiment,
-    given_rating, reviewed_at, best_scored_at AS scored_at, best_model_id AS model_id
+    given_rating, coalesce(given_rating, best_predicted_rating) AS rating, reviewed_at, best_scored_at AS scored_at,
+    best_model_id AS model_id
 FROM source_reviews WHERE movie_id = $movie AND is_latest AND best_model_id IS NOT NULL
 """
 # Likewise all that is known of the reviews of several movies.
@@ -33,11 +34,18 @@ _KEEP_MANY = "FROM source_reviews WHERE movie_id IN (SELECT unnest($movies::VARC
 
 
 def _tell_figures(rows: Rows) -> str:
-    """Return what the range is, and where the writers' own mean lies outside of it."""
-    if rows[0]["rating_low"] is None:
-        return ""
-    told = "Of movies on which the model was tested, nine in ten had the mean of their writers' stars in their range."
-    return f"{describe_given(rows[0])} {told}".strip()
+    """Return whose the stars are, and what the range is."""
+    reviews, rated = rows[0]["reviews"], rows[0]["rated_reviews"]
+    if rated == reviews:
+        return "The stars are those that the writers gave."
+    told = (
+        [f"Of {count(rated, 'review')} the writers' stars count, of the others the model's."] if rated else []
+    )
+    if rows[0]["rating_low"] is not None:
+        told.append(
+            "Of movies on which the model was tested, nine in ten had their writers' mean in their range."
+        )
+    return " ".join(told)
 
 
 def describe_trend(figures: Row) -> str:
@@ -54,22 +62,11 @@ def describe_trend(figures: Row) -> str:
     return f"No trend beyond chance: {what}, but they are too few, or differ too much, to tell."
 
 
-def describe_given(figures: Row) -> str:
-    """Return a remark where the mean of the stars that writers gave a movie lies outside its interval, else nothing."""
-    given, low, high = (figures[name] for name in ("stars_by_writers", "rating_low", "rating_high"))
-    if given is None or low is None or high is None or round(low, 1) <= round(given, 1) <= round(high, 1):
-        return ""
-    few = figures["reviews"] - figures["rated_reviews"]
-    missing = f", though {count(few, 'review')} came without stars" if few else ""
-    where = f"{'below' if given < low else 'above'} the likely range"
-    return f"Its writers' own mean, {format_number(given, 1)}, lies {where}{missing}."
-
-
 _RATINGS = "stars, low, high, reviews, share_positive, given=given by writers"
 SECTIONS = (
     Section(
         "In figures", "movie-figures", _tell_figures, "figures",
-        "stars=stars of 10 by the model on average, rating_low=likely range from, rating_high=to, reviews, "
+        "stars=stars of 10 on average, rating_low=likely range from, rating_high=to, reviews, "
         "share_positive=of them positive, stars_by_writers=stars given by writers, rated_reviews=of these writers",
     ),
     Section(

@@ -92,7 +92,7 @@ def keep_titles(answers: Answers, titles: Mapping[str, Title]) -> None:
 
 
 # Without trends, which take longest.
-_RATINGS = "SELECT movie_id, reviews, mean_predicted_rating, share_positive, rating_low, rating_high FROM movie_ratings"
+_RATINGS = "SELECT movie_id, reviews, rating, share_positive, rating_low, rating_high FROM movie_ratings"
 _TITLES = """
 SELECT unnest($ids::VARCHAR[]) AS movie_id, unnest($titles::VARCHAR[]) AS title, unnest($years::VARCHAR[]) AS year
 """

@@ -22,7 +22,7 @@ def test_a_rating_says_the_same_sentiment_in_every_query() -> None:
 
 
 def test_the_interval_of_a_mean_rating_ends_where_ratings_do() -> None:
-    found = re.findall(r"(greatest|least)\((\d+), mean_predicted_rating", read_views())
+    found = re.findall(r"(greatest|least)\((\d+), rating [-+]", read_views())
     assert found == [("greatest", str(LOWEST_STARS)), ("least", str(HIGHEST_STARS))]
 
 

@@ -63,14 +63,14 @@ R3 = ("r3", "tt2", 0.6, 6.4, None, "Half good")
 R4 = ("r4", "tt2", 0.2, 2.8, 8.0, "A dull plot")
 SO_SO = (None, None, 0.5, 5.5, None, "So so")
 R5 = ("r5", "tt1", 0.7, 7.3, None, "A good one")
-WORST = [("tt2", 2, 4.6, 0.5, 8.0), ("tt1", 3, 6.1, 0.667, 5.5)]
+WORST = [("tt1", 3, 6.1, 6.1, 0.667, 5.5), ("tt2", 2, 7.2, 4.6, 0.5, 8.0)]
 
 BESIDE_A = (5, 0.8, 1, 0.14, 1.26, 0.374, 4, 0.25, 0.5, -0.74, 0.24, 1.0, 3.83, 1.8)
 BESIDE_B = (5, 1.0, 0, 0.0, 0.0, 1.0, 4, 0.25, 0.25, 0.0, 0.0, 1.0, 3.83, 3.83)
 
 ANSWERS: dict[str, list[tuple[Any, ...]]] = {
     "worst-movies at_least=2": WORST,
-    "worst-movies at_least=1 since=2026-03-02": [("tt1", 1, 7.3, 1.0, None)],
+    "worst-movies at_least=1 since=2026-03-02": [("tt1", 1, 7.3, 7.3, 1.0, None)],
     "best-movies at_least=2 limit=1": [WORST[1]],
     "movies-misjudged at_least=1": [("tt2", 1, 8.0, 2.8, -5.2), ("tt1", 2, 5.5, 5.5, 0.0)],
     "reviews-of-movie movie=tt2": [
@@ -78,8 +78,8 @@ ANSWERS: dict[str, list[tuple[Any, ...]]] = {
         ("r4", None, "negative", 0.2, 2.8, 8.0, "A dull plot"),
     ],
     "movie-over-time movie=tt1": [
-        ("tt1", "2025 Q1", 9.1, None, None, 1, 1.0, 9.0),
-        ("tt1", "2026 Q1", 1.9, None, None, 1, 0.0, 2.0),
+        ("tt1", "2025 Q1", 9.0, 9.0, 9.0, 1, 1.0, 9.0),
+        ("tt1", "2026 Q1", 2.0, 2.0, 2.0, 1, 0.0, 2.0),
         ("tt1", None, 7.3, None, None, 1, 1.0, None),
     ],
     "movie-by-source movie=tt1": [("tt1", "default", 6.1, None, None, 3, 2 / 3, 5.5)],
@@ -386,7 +386,7 @@ def home(published: Path) -> Path:
 def test_the_command_runs_a_named_query(home: Path) -> None:
     done = run(home, "worst-movies", "--param", "at_least=2", "--param", "limit=1", "--format", "csv")
     assert done.exit_code == 0
-    assert done.stdout.splitlines()[1] == "tt2,2,4.6,0.5,8.0"
+    assert done.stdout.splitlines()[1] == "tt1,3,6.1,6.1,0.667,5.5"
 
 
 @pytest.mark.parametrize("arguments", [["wurst-movies"], [], ["--list", "select 1"], ["find-review"]])

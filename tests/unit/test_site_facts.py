@@ -64,7 +64,7 @@ def test_the_figures_of_a_movie_are_its_row_of_movie_ratings(tables: FilledTable
     ):
         assert figures[name] == pytest.approx(row[name]), name
     assert (figures["stars"], figures["stars_by_writers"]) == (
-        pytest.approx(row["mean_predicted_rating"]),
+        pytest.approx(row["rating"]),
         pytest.approx(row["mean_given_rating"]),
     )
 

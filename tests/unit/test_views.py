@@ -91,10 +91,12 @@ def test_ratings_of_a_movie_are_those_of_its_reviews(connection: duckdb.DuckDBPy
     ]
     add_file(connection, "f", rows)
     add_file(connection, "g", [{"movie_id": "tt2", "review_id": "r4", "score": 1.0}], day=1)
-    columns = "movie_id, reviews, mean_predicted_rating, share_positive, rated_reviews, mean_given_rating"
+    columns = (
+        "movie_id, reviews, rating, mean_predicted_rating, share_positive, rated_reviews, mean_given_rating"
+    )
     assert ask(connection, f"SELECT {columns} FROM movie_ratings ORDER BY movie_id") == [
-        ("tt1", 3, 5.5, 2 / 3, 2, 5.5),
-        ("tt2", 1, 10.0, 1.0, 0, None),
+        ("tt1", 3, 5.5, 5.5, 2 / 3, 2, 5.5),
+        ("tt2", 1, 10.0, 10.0, 1.0, 0, None),
     ]
 
 
@@ -103,6 +105,18 @@ BOUNDS = "SELECT rating_low, rating_high FROM movie_ratings"
 
 def add_interval(connection: duckdb.DuckDBPyConnection, model_id: str, title: float, review: float) -> None:
     add_model(connection, model_id, rating_interval_title=title, rating_interval_review=review)
+
+
+def test_of_rated_reviews_the_rating_counts_and_has_no_error(connection: duckdb.DuckDBPyConnection) -> None:
+    add_interval(connection, "model-a", 0.5, 2.0)
+    rated = [{"movie_id": movie, "score": 0.5, "given_rating": 8} for movie in ("tt1", "tt1", "tt1", "tt2")]
+    add_file(connection, "f", [*rated, {"movie_id": "tt1", "score": 0.0}])
+    [error] = RatingInterval(0.5, 2.0).measure_half_width(np.array([1]))
+    rating = (8 + 8 + 8 + 1) / 4
+    assert ask(connection, "SELECT rating, rating_low, rating_high FROM movie_ratings ORDER BY movie_id") == [
+        (rating, pytest.approx(rating - error / 4), pytest.approx(rating + error / 4)),
+        (8.0, 8.0, 8.0),
+    ]
 
 
 @pytest.mark.parametrize("reviews", [1, 3, 50])

@@ -2,7 +2,7 @@
 -- $movie text = none: only the movie with this movie_id
 SELECT
     movie_id,
-    mean_predicted_rating AS stars, -- 1 to 10, by the model
+    rating AS stars, -- 1 to 10
     rating_low, -- to rating_high the likely range of the mean that writers give
     rating_high,
     reviews,

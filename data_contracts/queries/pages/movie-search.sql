@@ -6,7 +6,7 @@
 -- $limit count = 50: movies at most
 WITH found AS (
     SELECT
-        movie_id, title, year, reviews, mean_predicted_rating AS stars, rating_low AS low, rating_high AS high,
+        movie_id, title, year, reviews, rating AS stars, rating_low AS low, rating_high AS high,
         share_positive, count(*) OVER () AS movies_found, (SELECT count(*) FROM movie_ratings) AS movies,
         CASE $sort WHEN 'stars' THEN stars WHEN 'reviews' THEN reviews WHEN 'positive' THEN share_positive END AS number,
         CASE $sort WHEN 'title' THEN strip_accents(lower(coalesce(title, movie_id))) WHEN 'year' THEN year END AS name
@@ -20,7 +20,7 @@ SELECT
     movie_id,
     title, -- as the user gave it
     year,
-    stars, -- 1 to 10, by the model, on average
+    stars, -- 1 to 10, as rating in movie_ratings
     low, -- to high the likely range of the mean that writers give
     high,
     reviews,
